@@ -1,0 +1,376 @@
+"""The registry of operators: one declaration serves every front end.
+
+An operator is a Python function on torch tensors::
+
+    @operator("clip", aliases=("_npi_clip",), method=True)
+    def clip(data: Tensor, *, a_min: float, a_max: float) -> Tensor:
+        '''Limit every element of data to [a_min, a_max].'''
+        return data.clamp(a_min, a_max)
+
+Positional parameters are arrays: required (``Tensor``), optional (``Tensor | None = None``) or any number of them
+(``*data: Tensor``; the attribute that counts them, ``num_args``, is then not declared). Keyword-only parameters are
+attributes, and their annotations are the schema (see attributes.py: bool, int, float, Scalar, str, DType, Shape,
+OptionalInts, Floats, Literal[...], each also ``| None``). Their order is the order in the public signature.
+Four keyword-only names are not attributes; the caller supplies them:
+
+    training: bool                 whether the operator runs in training mode
+    generator: Generator | None    source of random numbers for the device (None while shapes are inferred)
+    device: torch.device           where an operator without inputs creates its result (from the attribute ctx)
+    out: Tensor | None             where output 0 may be written directly; the function then returns this tensor
+
+What the signature does not say is given to the decorator (see `operator`) or by decorated rules:
+
+    @clip.gradient           def _(head_grad, data, *, a_min, a_max): ...     where MXNet's gradient is not torch's
+    @op.infer_arguments      def _(data, *, num_hidden, **_): return {"weight": shape, "bias": shape}
+    @op.infer_shape          def _(inputs, outputs, **attrs): return inputs, outputs      (None, or -1: not known)
+    @op.infer_dtype          def _(inputs, outputs, **attrs): return inputs, outputs      (names, None: not known)
+    @op.list_inputs          def _(*, no_bias, **_): return ("data", "weight") if no_bias else ("data", ...)
+
+A gradient rule takes, by name, what it needs: ``head_grad`` (a tuple of them when there are several outputs), any
+inputs, ``out`` (the output, or the tuple of them), then the attributes; it returns the gradient of the first input, or
+a tuple with one entry (a tensor or None) for each input. Inputs that the function changes in place (``mutates``: moving
+averages, optimizer states) are the auxiliary states of a symbol. Functions must be traceable: no Python control flow
+on values unless ``dynamic=True``.
+"""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from ..base import MXNetError, _Null
+from .attributes import REQUIRED, Attribute
+from .dtypes import DTYPE_NAMES
+
+Attrs = dict[str, Any]
+PartialShape = tuple[int, ...] | None
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_IMPLICIT = ("training", "generator", "device", "out")
+_OPERATORS: dict[str, Operator] = {}
+
+
+class Operator:
+    """A registered operator. Its public attributes are what passes and front ends may ask; see the module docstring.
+
+    name, aliases    the names it is registered under
+    function         the declared function
+    inputs           names of the array parameters; for a variadic operator, the one name they share
+    optional_inputs  those that may be absent
+    variadic         whether it takes any number of arrays; num_inputs_attr names the attribute that counts them
+    attributes       name -> Attribute
+    mutates          names of the inputs it changes in place
+    random, uses_training, creates, writes_out   whether the function takes generator, training, device, out
+    is_view          whether the result may share memory with an input
+    reuses_input     output index -> index of the input whose storage it may take
+    elementwise      whether all inputs and outputs have one shape
+    dynamic          whether the shape of the result depends on values
+    method           whether arrays and symbols have it as a method
+    variable_init    input name -> the initializer that a variable made for it asks for
+    """
+
+    def __init__(self, function: Callable[..., Any], name: str, options: dict[str, Any]):
+        self.function = function
+        self.name = name
+        self.aliases: tuple[str, ...] = options["aliases"]
+        self.mutates: tuple[str, ...] = options["mutates"]
+        self.is_view: bool = options["view"]
+        self.reuses_input: dict[int, int] = options["reuses_input"]
+        self.elementwise: bool = options["elementwise"]
+        self.dynamic: bool = options["dynamic"]
+        self.method: bool = options["method"]
+        self.variable_init: dict[str, str] = options["variable_init"]
+        self.num_inputs_attr: str = options["num_inputs_attr"]
+        self._num_outputs = options["num_outputs"]
+        self._num_visible = options["num_visible_outputs"]
+        self._output_names = options["output_names"]
+        self._out_dtype = options["out_dtype"]
+        self._gradient: Callable[..., Any] | None = None
+        self._infer_arguments: Callable[..., dict[str, PartialShape]] | None = None
+        self._infer_shape: Callable[..., Any] | None = None
+        self._infer_dtype: Callable[..., Any] | None = None
+        self._list_inputs: Callable[..., Sequence[str]] | None = None
+        self._read_signature()
+
+    def _read_signature(self) -> None:
+        hints = typing.get_type_hints(self.function)
+        inputs, optional, implicit = [], [], set()
+        self.attributes: dict[str, Attribute] = {}
+        self.variadic = False
+        for parameter in inspect.signature(self.function).parameters.values():
+            name = parameter.name
+            if parameter.kind is parameter.KEYWORD_ONLY:
+                if name in _IMPLICIT:
+                    implicit.add(name)
+                else:
+                    self.attributes[name] = Attribute(name, hints[name], parameter.default)
+            else:
+                inputs.append(name)
+                self.variadic |= parameter.kind is parameter.VAR_POSITIONAL
+                if parameter.default is None:
+                    optional.append(name)
+        self.inputs: tuple[str, ...] = tuple(inputs)
+        self.optional_inputs = frozenset(optional)
+        self.uses_training = "training" in implicit
+        self.random = "generator" in implicit
+        self.creates = "device" in implicit
+        self.writes_out = "out" in implicit
+        self.defaults: Attrs = {a.name: a.default for a in self.attributes.values() if a.default is not REQUIRED}
+        self._required = tuple(a.name for a in self.attributes.values() if a.default is REQUIRED)
+
+    # What a declaration adds after the function.
+
+    def gradient(self, rule: Function) -> Function:
+        """Declare the gradient, where MXNet's is not the one that torch derives."""
+        names = [p.name for p in inspect.signature(rule).parameters.values() if p.kind is not p.KEYWORD_ONLY]
+        self._gradient = rule
+        self._gradient_needs = tuple(name for name in names if name != "head_grad")
+        return rule
+
+    def infer_arguments(self, rule: Function) -> Function:
+        """Declare the shapes of parameters that follow from those of the data."""
+        self._infer_arguments = rule
+        return rule
+
+    def infer_shape(self, rule: Function) -> Function:
+        """Declare shape inference in both directions."""
+        self._infer_shape = rule
+        return rule
+
+    def infer_dtype(self, rule: Function) -> Function:
+        """Declare dtype inference in both directions; the default is one dtype for all."""
+        self._infer_dtype = rule
+        return rule
+
+    def list_inputs(self, rule: Function) -> Function:
+        """Declare which inputs are present, where that depends on attributes."""
+        self._list_inputs = rule
+        return rule
+
+    # What front ends, passes and executors ask.
+
+    def parse_attributes(self, given: dict[str, Any]) -> Attrs:
+        """All attributes, checked: those given (Python values or strings; _Null is absent) and the defaults.
+
+        Raises: MXNetError for an unknown attribute, a bad value, or a required attribute that is missing.
+        """
+        attrs = dict(self.defaults)
+        for name, value in given.items():
+            if value is _Null:
+                continue
+            attribute = self.attributes.get(name)
+            if attribute is None:
+                known = ", ".join(self.attributes) or "none"
+                raise MXNetError(f"{self.name}: unknown attribute {name!r}; it has: {known}.")
+            attrs[name] = attribute.parse(value, self.name)
+        for name in self._required:
+            if name not in attrs:
+                raise MXNetError(
+                    f"Required parameter {name} of {self.attributes[name].kind} is not presented, in operator "
+                    f"{self.name}. Pass {name}=..."
+                )
+        return attrs
+
+    def input_names(self, attrs: Attrs, count: int | None = None) -> tuple[str, ...]:
+        """The names of the inputs present with these attributes; `count` of them for a variadic operator."""
+        if self.variadic:
+            return tuple(f"arg{i}" for i in range(count or 0))
+        if self._list_inputs is not None:
+            return tuple(self._list_inputs(**attrs))
+        return self.inputs
+
+    def num_outputs(self, attrs: Attrs) -> int:
+        """How many outputs there are, hidden ones included."""
+        return self._num_outputs(**attrs) if callable(self._num_outputs) else self._num_outputs
+
+    def num_visible_outputs(self, attrs: Attrs) -> int:
+        """How many outputs a caller sees."""
+        if self._num_visible is None:
+            return self.num_outputs(attrs)
+        return self._num_visible(**attrs) if callable(self._num_visible) else self._num_visible
+
+    def output_names(self, attrs: Attrs) -> tuple[str, ...]:
+        """The names of all outputs."""
+        names = self._output_names(**attrs) if callable(self._output_names) else self._output_names
+        if names is not None:
+            return tuple(names)
+        count = self.num_outputs(attrs)
+        return ("output",) if count == 1 else tuple(f"output{i}" for i in range(count))
+
+    @property
+    def has_gradient_rule(self) -> bool:
+        """Whether the gradient is declared rather than derived by torch."""
+        return self._gradient is not None
+
+    def call(self, tensors: Sequence[Tensor | None], attrs: Attrs) -> Any:
+        """Run the function, recording it for torch's autograd with the declared gradient.
+
+        attrs holds every attribute and what the function takes of training, generator, device and out.
+        """
+        if self._gradient is not None and torch.is_grad_enabled():
+            for tensor in tensors:
+                if tensor is not None and tensor.requires_grad:
+                    return _DeclaredGradient.apply(self, attrs, *tensors)
+        return self.function(*tensors, **attrs)
+
+    def arrange(self, tensors: Sequence[Tensor], names: tuple[str, ...]) -> Sequence[Tensor | None]:
+        """The positional arguments of the function for inputs that are present under these names."""
+        if self.variadic or names == self.inputs[: len(names)]:
+            return tensors
+        given = dict(zip(names, tensors, strict=True))
+        return [given.get(name) for name in self.inputs]
+
+    def __repr__(self) -> str:
+        return f"<Operator {self.name}>"
+
+
+class _DeclaredGradient(torch.autograd.Function):
+    """Bridges the gradient rule of an operator into torch's autograd; keeps only what the rule asks for."""
+
+    @staticmethod
+    def forward(ctx: Any, op: Operator, attrs: Attrs, *tensors: Tensor | None) -> Any:
+        result = op.function(*tensors, **attrs)
+        outputs = result if isinstance(result, tuple) else (result,)
+        ctx.op, ctx.attrs, ctx.count, ctx.single = op, attrs, len(tensors), not isinstance(result, tuple)
+        saved: list[Tensor | None] = []
+        for name in op._gradient_needs:
+            if name == "out":
+                saved += outputs
+            elif op.variadic:
+                saved += tensors
+            else:
+                saved.append(tensors[op.inputs.index(name)] if op.inputs.index(name) < len(tensors) else None)
+        ctx.save_for_backward(*saved)
+        ctx.outputs = len(outputs)
+        ctx.mark_non_differentiable(*(t for t in outputs if not (t.is_floating_point() or t.is_complex())))
+        return result
+
+    @staticmethod
+    def backward(ctx: Any, *head_grads: Tensor) -> Any:
+        op: Operator = ctx.op
+        saved = list(ctx.saved_tensors)
+        arguments: list[Any] = [head_grads[0] if ctx.single else head_grads]
+        for name in op._gradient_needs:
+            size = ctx.outputs if name == "out" else ctx.count if op.variadic else None
+            if size is None or (name == "out" and ctx.single):
+                arguments.append(saved.pop(0))
+            else:
+                arguments.append(tuple(saved[:size]))
+                del saved[:size]
+        attrs = {key: value for key, value in ctx.attrs.items() if key in op.attributes}
+        grads = op._gradient(*arguments, **attrs)  # type: ignore[misc]
+        if not isinstance(grads, tuple | list):
+            grads = (grads,)
+        return (None, None, *grads, *(None,) * (ctx.count - len(grads)))
+
+
+def operator(
+    name: str,
+    *,
+    aliases: tuple[str, ...] = (),
+    num_outputs: int | Callable[..., int] = 1,
+    num_visible_outputs: int | Callable[..., int] | None = None,
+    output_names: tuple[str, ...] | Callable[..., Sequence[str]] | None = None,
+    out_dtype: str | Callable[..., str] | None = None,
+    mutates: tuple[str, ...] = (),
+    view: bool = False,
+    reuses_input: dict[int, int] | None = None,
+    elementwise: bool = False,
+    dynamic: bool = False,
+    method: bool = False,
+    variable_init: dict[str, str] | None = None,
+    num_inputs_attr: str = "num_args",
+) -> Callable[[Callable[..., Any]], Operator]:
+    """Register a function as an operator.
+
+    Args:
+        name: its name in MXNet; a prefix such as ``_contrib_`` decides the namespace of the public function.
+        aliases: further names, each public as if it were the first.
+        num_outputs: all outputs, hidden ones included; a function of the attributes where it depends on them.
+        num_visible_outputs: those the caller sees, the first ones; default all.
+        output_names: default ("output",), or ("output0", "output1", ...).
+        out_dtype: dtype of the outputs where it isn't that of the inputs: a name ("float32"), or a function of the
+            attributes (``lambda dtype, **_: dtype``). Inputs are then independent of it. None: one dtype for all.
+        mutates: names of the inputs that the function changes in place (the auxiliary states of a symbol).
+        view: the result may share memory with an input (an imperative call then copies, as MXNet does).
+        reuses_input: {output: input} storage that the planner may share.
+        elementwise: all inputs and outputs have one shape; inference then works in every direction.
+        dynamic: the shape of the result depends on values; such an operator can't be planned statically.
+        method: arrays and symbols have it as a method, with the first input as self.
+        variable_init: {input: initializer} hints for variables made by composition, e.g. {"moving_var": "one"}.
+        num_inputs_attr: the attribute in which MXNet counts the arrays of a variadic operator.
+    """
+    options = {
+        "aliases": aliases, "num_outputs": num_outputs, "num_visible_outputs": num_visible_outputs,
+        "output_names": output_names, "out_dtype": out_dtype, "mutates": mutates, "view": view,
+        "reuses_input": reuses_input or {}, "elementwise": elementwise, "dynamic": dynamic, "method": method,
+        "variable_init": variable_init or {}, "num_inputs_attr": num_inputs_attr,
+    }  # fmt: skip
+
+    def register(function: Callable[..., Any]) -> Operator:
+        op = Operator(function, name, options)
+        for known in (name, *aliases):
+            if known in _OPERATORS:
+                raise ValueError(f"operator {known} is registered twice")
+            _OPERATORS[known] = op
+        return op
+
+    return register
+
+
+def get_operator(name: str) -> Operator:
+    """The operator with this name or alias.
+
+    Raises: MXNetError if there is none.
+    """
+    try:
+        return _OPERATORS[name]
+    except KeyError:
+        import difflib
+
+        close = difflib.get_close_matches(name, _OPERATORS, 3)
+        hint = f" Did you mean {', '.join(close)}?" if close else " See docs/status.md for what is still to come."
+        raise MXNetError(f"Operator {name} is not registered.{hint}") from None
+
+
+def has_operator(name: str) -> bool:
+    """Whether an operator has this name or alias."""
+    return name in _OPERATORS
+
+
+def operator_names() -> list[str]:
+    """All names and aliases, in order of registration."""
+    return list(_OPERATORS)
+
+
+def all_operators() -> list[Operator]:
+    """Every operator once, in order of registration."""
+    return list(dict.fromkeys(_OPERATORS.values()))
+
+
+def describe_call(op: Operator, tensors: Sequence[Any], attrs: Attrs) -> str:
+    """Shapes and dtypes of the inputs of a call and the attributes that differ from their defaults, for messages."""
+    names = op.inputs if not op.variadic else tuple(f"{op.inputs[0]}[{i}]" for i in range(len(tensors)))
+    parts = [
+        f"{name} {DTYPE_NAMES.get(tensor.dtype, tensor.dtype)}{tuple(tensor.shape)}"
+        for name, tensor in zip(names, tensors, strict=False)
+        if isinstance(tensor, Tensor)
+    ]
+    parts += [f"{k}={v!r}" for k, v in attrs.items() if k in op.attributes and v != op.defaults.get(k, REQUIRED)]
+    return ", ".join(parts)
+
+
+def explain_failure(op: Operator, tensors: Sequence[Any], attrs: Attrs, error: Exception) -> MXNetError:
+    """The MXNetError for an exception raised inside an operator's function."""
+    message = str(error).strip()
+    if isinstance(error, MXNetError):
+        if op.name in message:
+            return error
+        return MXNetError(f"{op.name}: {message} Given: {describe_call(op, tensors, attrs)}.")
+    message = message.split("\nException raised from")[0].rstrip(".")
+    return MXNetError(f"{op.name}: {message}. Given: {describe_call(op, tensors, attrs)}.")
