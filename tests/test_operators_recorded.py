@@ -1,0 +1,190 @@
+"""Every recorded operator case gives what MXNet 1.9.1 gave; tests/oracle/operator_cases.py says how to add cases."""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import os
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "oracle"))
+import operator_cases as oc
+
+from mxnet.base import MXNetError
+from mxnet.ops import registry
+from mxnet.ops.dtypes import DTYPE_NAMES, TORCH_DTYPES
+
+try:
+    import mxnet as mx
+
+    mx.nd.NDArray  # noqa: B018
+    mx.autograd.backward  # noqa: B018
+except (ImportError, AttributeError):
+    mx = None
+
+
+@functools.cache
+def recording(family: str) -> oc.Recording:
+    return oc.Recording.load(family)
+
+
+def parameters():
+    return [
+        pytest.param(family, case, id=f"{family}-{case.id}")
+        for family in oc.families()
+        for case in oc.load_family(family).values()
+    ]
+
+
+def to_torch(data: np.ndarray, dtype: str) -> torch.Tensor:
+    return torch.from_numpy(np.array(data)).to(TORCH_DTYPES[dtype])
+
+
+def to_numpy(tensor: torch.Tensor) -> tuple[str, np.ndarray]:
+    tensor = tensor.detach()
+    return DTYPE_NAMES[tensor.dtype], (tensor.float() if tensor.dtype is torch.bfloat16 else tensor).numpy()
+
+
+def find(name: str):
+    """The function of mx.nd, or while there is no mx.nd the operator."""
+    if mx is not None:
+        return functools.reduce(getattr, name.split("."), mx.nd)
+    scope, _, name = name.rpartition(".")
+    return registry.get_operator(name if scope in ("", "_internal", "op") else f"_{scope}_{name}")
+
+
+def run_operator(case: oc.Case):
+    """Call through the registry: used while there is no mx.nd."""
+    op = find(case.op)
+    tensors = [to_torch(data, item.dtype) for data, item in zip(case.arrays(), case.inputs, strict=True)]
+    for position in case.grad:
+        tensors[position].requires_grad_()
+    before = [tensor.clone() for tensor in tensors]
+
+    def function(*args, out=None, **kwargs):
+        if case.names is not None:
+            args = [kwargs.pop(name, None) for name in op.inputs]
+            while args and args[-1] is None:
+                args.pop()
+        attrs = op.parse_attributes({k: v for k, v in kwargs.items() if k != op.num_inputs_attr or not op.variadic})
+        if op.uses_training:
+            attrs["training"] = case.training
+        try:
+            result = op.call(args, attrs)
+        except (RuntimeError, ValueError, TypeError, IndexError) as error:
+            raise registry.explain_failure(op, args, attrs, error) from error
+        result = list(result) if isinstance(result, tuple | list) else [result]
+        result = result[: op.num_visible_outputs(attrs)]
+        for target, value in zip(out if isinstance(out, list) else [out] if out is not None else [], result):
+            target.copy_(value)
+        return result
+
+    with torch.set_grad_enabled(bool(case.grad)):
+        outputs = case.call(function, tensors)
+    with_grad = [(i, out) for i, out in enumerate(outputs) if out.requires_grad]
+    if with_grad:
+        heads = [to_torch(oc.head_gradient(i, out.shape, DTYPE_NAMES[out.dtype]), DTYPE_NAMES[out.dtype])
+                 for i, out in with_grad]  # fmt: skip
+        torch.autograd.backward([out for _, out in with_grad], heads)
+    grads = {
+        i: to_numpy(tensors[i].grad if tensors[i].grad is not None else torch.zeros_like(tensors[i]))
+        for i in case.grad
+    }
+    changed = {i: to_numpy(new) for i, (new, old) in enumerate(zip(tensors, before, strict=True))
+               if not np.array_equal(to_numpy(new)[1], to_numpy(old)[1], equal_nan="float" in DTYPE_NAMES[new.dtype])}  # fmt: skip
+    return [to_numpy(out) for out in outputs], grads, changed
+
+
+def array_of(array) -> tuple[str, np.ndarray]:
+    """The name of the dtype and the values of an NDArray."""
+    if array.dtype == "bfloat16":
+        return "bfloat16", array.astype("float32").asnumpy()
+    return np.dtype(array.dtype).name, array.asnumpy()
+
+
+def to_mxnet(data: np.ndarray, dtype: str):
+    return mx.nd.array(data, dtype=dtype)
+
+
+def run_imperative(case: oc.Case):
+    """Call the function of mx.nd, as a program does."""
+    function = find(case.op)
+    before = case.arrays()
+    arrays = [to_mxnet(data, item.dtype) for data, item in zip(before, case.inputs, strict=True)]
+    for position in case.grad:
+        arrays[position].attach_grad()
+    if case.grad:
+        with mx.autograd.record(train_mode=case.training):
+            outputs = case.call(function, arrays)
+        heads = []
+        for i, out in enumerate(outputs):
+            dtype, _ = array_of(out)
+            heads.append(to_mxnet(oc.head_gradient(i, out.shape, dtype), dtype))
+        mx.autograd.backward(outputs, heads, train_mode=case.training)
+    else:
+        with mx.autograd.train_mode() if case.training else mx.autograd.predict_mode():
+            outputs = case.call(function, arrays)
+    mx.nd.waitall()
+    grads = {i: array_of(arrays[i].grad) for i in case.grad}
+    changed = {
+        i: array_of(array)
+        for i, (array, data) in enumerate(zip(arrays, before, strict=True))
+        if not np.array_equal(array_of(array)[1], data, equal_nan=data.dtype.kind == "f")
+    }
+    return [array_of(out) for out in outputs], grads, changed
+
+
+def compare(what: str, actual: tuple[str, np.ndarray], expected: tuple[str, np.ndarray], tolerance) -> None:
+    dtype, data = actual
+    assert (dtype, data.shape) == (expected[0], expected[1].shape), what
+    if isinstance(tolerance, str):
+        tolerance = oc.TOLERANCES[tolerance].get(dtype)
+    if tolerance is None or "float" not in dtype:
+        np.testing.assert_array_equal(data, expected[1], err_msg=what)
+    else:
+        wide = data.astype("float64"), expected[1].astype("float64")
+        np.testing.assert_allclose(*wide, *tolerance, equal_nan=True, err_msg=what)
+
+
+def choose(given, recorded, actual):
+    """The expected array: our own where the case gives one, else the recorded one."""
+    if given is None:
+        return recorded
+    dtype = recorded[0] if recorded is not None else actual[0]
+    return dtype, oc.to_dtype(np.asarray(given), dtype)
+
+
+@pytest.mark.parametrize(("family", "case"), parameters())
+def test_operator_gives_what_was_recorded(family: str, case: oc.Case):
+    recorded = recording(family)
+    record = recorded.records.get(case.id)
+    assert record is not None and record["digest"] == case.digest, (
+        f"the case is not the recorded one; run tests/oracle/record_operators.py {family} with the oracle"
+    )
+    run = run_imperative if mx is not None else run_operator
+    if case.raises:
+        find(case.op)  # an operator that isn't there must not count as one that raises
+        expected_type = getattr(builtins, record.get("raises", ""), MXNetError)
+        with pytest.raises(expected_type):
+            run(case)
+        return
+    outputs, grads, changed = run(case)
+    expected = [recorded.array(entry) for entry in record.get("outputs", ())] or [None] * len(outputs)
+    assert len(outputs) == len(expected)
+    for i, (actual, known) in enumerate(zip(outputs, expected, strict=True)):
+        ours = case.expected[i] if case.expected is not None else None
+        compare(f"output {i}", actual, choose(ours, known, actual), case.tolerance)
+    for i, actual in grads.items():
+        entry = record.get("grads", {}).get(str(i))
+        ours = (case.expected_grads or {}).get(i)
+        known = choose(ours, recorded.array(entry) if entry else None, actual)
+        assert known is not None, f"gradient {i} was not recorded; give expected_grads"
+        compare(f"gradient of input {i}", actual, known, case.tolerance)
+    assert sorted(changed) == sorted(map(int, record.get("changed", changed))), "inputs changed by the call"
+    for i, actual in changed.items():
+        if "changed" in record:
+            compare(f"input {i} after the call", actual, recorded.array(record["changed"][str(i)]), case.tolerance)
