@@ -1,7 +1,8 @@
 """Record what the metrics of MXNet 1.9.1 report: run with its interpreter, writes data/metric.json.
 
-A case is a metric, the arguments of its constructor and some batches (labels, predictions); kept are `get`,
-`get_global`, `get_name_value` and `get_global_name_value` after each batch, after `reset_local` and one more batch, and after `reset`.
+A case is a metric, the arguments of its constructor and some batches (labels, predictions). Kept are `get`,
+`get_global`, `get_name_value` and `get_global_name_value` after each batch, after `reset_local`, after one more batch,
+and after `reset`.
 """
 
 import json
