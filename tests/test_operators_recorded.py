@@ -73,13 +73,18 @@ def run_operator(case: oc.Case):
         attrs = op.parse_attributes({k: v for k, v in kwargs.items() if k != op.num_inputs_attr or not op.variadic})
         if op.uses_training:
             attrs["training"] = case.training
+        if op.writes_out:
+            attrs["out"] = None
+        if op.random:
+            attrs["generator"] = None
         try:
             result = op.call(args, attrs)
         except (RuntimeError, ValueError, TypeError, IndexError) as error:
             raise registry.explain_failure(op, args, attrs, error) from error
         result = list(result) if isinstance(result, tuple | list) else [result]
         result = result[: op.num_visible_outputs(attrs)]
-        for target, value in zip(out if isinstance(out, list) else [out] if out is not None else [], result):
+        targets = out if isinstance(out, list) else [] if out is None else [out]
+        for target, value in zip(targets, result, strict=False):
             target.copy_(value)
         return result
 
@@ -91,11 +96,13 @@ def run_operator(case: oc.Case):
                  for i, out in with_grad]  # fmt: skip
         torch.autograd.backward([out for _, out in with_grad], heads)
     grads = {
-        i: to_numpy(tensors[i].grad if tensors[i].grad is not None else torch.zeros_like(tensors[i]))
-        for i in case.grad
+        i: to_numpy(tensors[i].grad if tensors[i].grad is not None else torch.zeros_like(tensors[i])) for i in case.grad
     }
-    changed = {i: to_numpy(new) for i, (new, old) in enumerate(zip(tensors, before, strict=True))
-               if not np.array_equal(to_numpy(new)[1], to_numpy(old)[1], equal_nan="float" in DTYPE_NAMES[new.dtype])}  # fmt: skip
+    changed = {
+        i: to_numpy(new)
+        for i, (new, old) in enumerate(zip(tensors, before, strict=True))
+        if not np.array_equal(to_numpy(new)[1], to_numpy(old)[1], equal_nan=new.is_floating_point())
+    }
     return [to_numpy(out) for out in outputs], grads, changed
 
 

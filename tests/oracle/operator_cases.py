@@ -121,7 +121,9 @@ def head_gradient(position, shape, dtype):
 class Case:
     """One call of an operator; see `case`."""
 
-    def __init__(self, op, inputs, attrs, grad, training, raises, tolerance, out, note, expected, expected_grads, record):
+    def __init__(
+        self, op, inputs, attrs, grad, training, raises, tolerance, out, note, expected, expected_grads, record
+    ):
         self.op, self.attrs, self.raises, self.tolerance, self.out = op, attrs or {}, raises, tolerance, out
         self.names = tuple(inputs) if isinstance(inputs, dict) else None
         self.inputs = list(inputs.values() if isinstance(inputs, dict) else inputs)

@@ -71,7 +71,7 @@ def share_dtype(*positions: int, fixed: dict[int, str] | None = None, outputs: i
         ins, outs = list(inputs), list(results)
         known = {d for d in [*(ins[p] for p in positions), *outs[:outputs]] if d is not None}
         if len(known) > 1:
-            raise MXNetError(f"the dtypes {', '.join(sorted(known))} meet where one dtype is expected; cast one of them.")
+            raise MXNetError(f"the dtypes {', '.join(sorted(known))} meet where one is expected; cast some of them.")
         for dtype in known:
             for position in positions:
                 ins[position] = dtype

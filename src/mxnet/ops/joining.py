@@ -118,23 +118,22 @@ def slice_channel(
     size = data.shape[axis]
     if num_outputs < 1 or size % num_outputs:
         raise MXNetError(
-            f"SliceChannel: axis {axis} of data of shape {tuple(data.shape)} can't be split into {num_outputs} equal parts."
+            f"SliceChannel: axis {axis} of data of shape {tuple(data.shape)} can't be split into {num_outputs} "
+            "equal parts."
         )
     if squeeze_axis:
         if size != num_outputs:
             raise MXNetError(
-                f"SliceChannel: with squeeze_axis num_outputs must be the size of the axis, {size}; it is {num_outputs}."
+                f"SliceChannel: with squeeze_axis num_outputs is the size of the axis, {size}; it was {num_outputs}."
             )
         parts = data.unbind(axis)
     else:
-        parts = data.split(size // num_outputs or 1, axis) if size else (data,) * num_outputs
+        parts = data.tensor_split(num_outputs, axis)
     return parts[0] if num_outputs == 1 else tuple(parts)
 
 
 @slice_channel.infer_shape
-def _(
-    inputs: Partial, outputs: Partial, *, num_outputs: int, axis: int, squeeze_axis: bool
-) -> tuple[Partial, Partial]:
+def _(inputs: Partial, outputs: Partial, *, num_outputs: int, axis: int, squeeze_axis: bool) -> tuple[Partial, Partial]:
     (data,) = inputs
     part = unify_all(outputs, "the shape of the results of SliceChannel")
     ndim = len(data) if data is not None else len(part) + squeeze_axis if part is not None else None
@@ -182,7 +181,8 @@ def split_v2(
     if squeeze_axis:
         if any(part.shape[axis] != 1 for part in parts):
             raise MXNetError(
-                f"_split_v2: with squeeze_axis each part of data of shape {tuple(data.shape)} must have size 1 on axis {axis}."
+                f"_split_v2: with squeeze_axis each part of data of shape {tuple(data.shape)} must have size 1 on "
+                f"axis {axis}."
             )
         parts = tuple(part.squeeze(axis) for part in parts)
     return parts[0] if len(parts) == 1 else tuple(parts)

@@ -25,6 +25,8 @@ def resolve_shape(shape: Sequence[int], codes: Sequence[int], reverse: bool = Fa
     def fail(reason: str) -> MXNetError:
         return MXNetError(f"Reshape: {reason}: data has shape {tuple(shape)}, shape={tuple(codes)}.")
 
+    position = 0
+
     def take(count: int, code: int) -> Sequence[int]:
         nonlocal position
         if position + count > len(shape):
@@ -36,7 +38,7 @@ def resolve_shape(shape: Sequence[int], codes: Sequence[int], reverse: bool = Fa
     given: list[int] = []  # dimensions of the result that are not copied one to one, nor inferred
     consumed: list[int] = []  # dimensions of data that are not copied one to one
     inferred = None
-    position = index = 0
+    index = 0
     while index < len(codes):
         code = codes[index]
         index += 1

@@ -158,7 +158,7 @@ def slice_like(data: Tensor, shape_like: Tensor, *, axes: Shape = ()) -> Tensor:
         size = shape_like.shape[axis]
         if size > data.shape[axis]:
             raise MXNetError(
-                f"slice_like: shape_like {tuple(shape_like.shape)} is larger than data {tuple(data.shape)} on axis {axis}."
+                f"slice_like: shape_like {tuple(shape_like.shape)} exceeds data {tuple(data.shape)} on axis {axis}."
             )
         data = data.narrow(axis, 0, size)
     return data
