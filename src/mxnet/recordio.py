@@ -81,6 +81,9 @@ class MXRecordIO:
     def read(self) -> bytes | None:
         """The next record, None at the end of the file."""
         self._check("r")
+        return self._read()
+
+    def _read(self) -> bytes | None:
         start = self._position
         kind, data = self._read_part()
         if kind == _WHOLE:
@@ -265,6 +268,9 @@ class MXIndexedRecordIO(MXRecordIO):
     def seek(self, idx: Any) -> None:
         """Go to the record with the key idx, for read(). Raises: KeyError if there is none."""
         self._check("r", may_reopen=True)
+        self._seek(idx)
+
+    def _seek(self, idx: Any) -> None:
         self._position = self.idx[idx]
         self._file.seek(self._position)
 
@@ -277,8 +283,8 @@ class MXIndexedRecordIO(MXRecordIO):
         """The record with the key idx; several threads may read at once. Raises: KeyError if there is none."""
         self._check("r", may_reopen=True)
         with self._lock:
-            self.seek(idx)
-            record = self.read()
+            self._seek(idx)
+            record = self._read()
         if record is None:
             raise self._error(self.idx[idx], f"{self.idx_path} has key {idx!r} here, where the file has ended")
         return record

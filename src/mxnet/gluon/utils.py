@@ -113,7 +113,9 @@ class _Failed(Exception):
 def _fetch(url: str, target: str, sha1_hash: str | None, context: ssl.SSLContext | None) -> None:
     """Download once; errors of the network are _Failed, errors of the target file stay what they are."""
     try:
-        response = urllib.request.urlopen(url, timeout=_TIMEOUT, context=context)
+        # An opener of its own: urlopen's keeps the proxies that the environment had when it was first used.
+        opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context))
+        response = opener.open(url, timeout=_TIMEOUT)
     except urllib.error.HTTPError as error:
         with error:
             raise _Failed(str(error), may_pass=error.code >= 500 or error.code in (408, 425, 429)) from error

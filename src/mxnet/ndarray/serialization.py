@@ -363,7 +363,7 @@ def _header(array: StoredArray, label: str) -> bytes:
     if array.dtype not in _DTYPE_CODES:
         raise MXNetError(f"{label} has dtype {array.dtype!r}, which the format lacks; cast it to one of "
                          f"{sorted(_DTYPE_CODES)}")  # fmt: skip
-    if data.dtype != _stored_dtype(array.dtype):
+    if data.dtype.newbyteorder("<") != _stored_dtype(array.dtype):
         raise MXNetError(f"{label} of dtype {array.dtype} comes with data of dtype {data.dtype}; "
                          f"expected {_stored_dtype(array.dtype)}")  # fmt: skip
     if not shape and not array.np_shape:
