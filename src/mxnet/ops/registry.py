@@ -71,6 +71,7 @@ class Operator:
     elementwise      whether all inputs and outputs have one shape
     dynamic          whether the shape of the result depends on values
     method           whether arrays and symbols have it as a method
+    is_loss          whether its gradient may be asked for without a head gradient
     variable_init    input name -> the initializer that a variable made for it asks for
     """
 
@@ -84,6 +85,7 @@ class Operator:
         self.elementwise: bool = options["elementwise"]
         self.dynamic: bool = options["dynamic"]
         self.method: bool = options["method"]
+        self.is_loss: bool = options["loss"]
         self.variable_init: dict[str, str] = options["variable_init"]
         self.num_inputs_attr: str = options["num_inputs_attr"]
         self._num_outputs = options["num_outputs"]
@@ -283,6 +285,7 @@ def operator(
     elementwise: bool = False,
     dynamic: bool = False,
     method: bool = False,
+    loss: bool = False,
     variable_init: dict[str, str] | None = None,
     num_inputs_attr: str = "num_args",
 ) -> Callable[[Callable[..., Any]], Operator]:
@@ -302,13 +305,14 @@ def operator(
         elementwise: all inputs and outputs have one shape; inference then works in every direction.
         dynamic: the shape of the result depends on values; such an operator can't be planned statically.
         method: arrays and symbols have it as a method, with the first input as self.
+        loss: an output operator with a gradient of its own: backward needs no head gradient for it.
         variable_init: {input: initializer} hints for variables made by composition, e.g. {"moving_var": "one"}.
         num_inputs_attr: the attribute in which MXNet counts the arrays of a variadic operator.
     """
     options = {
         "aliases": aliases, "num_outputs": num_outputs, "num_visible_outputs": num_visible_outputs,
         "output_names": output_names, "out_dtype": out_dtype, "mutates": mutates, "view": view,
-        "reuses_input": reuses_input or {}, "elementwise": elementwise, "dynamic": dynamic, "method": method,
+        "reuses_input": reuses_input or {}, "elementwise": elementwise, "dynamic": dynamic, "method": method, "loss": loss,
         "variable_init": variable_init or {}, "num_inputs_attr": num_inputs_attr,
     }  # fmt: skip
 

@@ -1,0 +1,357 @@
+"""Recording operators and computing gradients: MXNet's rules on top of torch's autograd."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .base import MXNetError
+from .ndarray.ndarray import STATE_ASSIGNED, Mark, NDArray
+from .ndarray.invoke import tracked, wrap, wrap_result
+from .ndarray.recording import STATE
+
+__all__ = [
+    "Function", "backward", "get_symbol", "grad", "is_recording", "is_training", "mark_variables", "pause",
+    "predict_mode", "record", "set_recording", "set_training", "train_mode",
+]  # fmt: skip
+
+_NOT_IN_GRAPH = (
+    "Cannot differentiate node because it is not in a computational graph. You need to set is_recording to true or use "
+    "autograd.record() to save computational graphs for backward. If you want to differentiate the same graph twice, "
+    "you need to pass retain_graph=True to backward."
+)
+
+
+def is_recording() -> bool:
+    """Whether this thread records operators."""
+    return STATE.recording
+
+
+def is_training() -> bool:
+    """Whether operators of this thread run in training mode."""
+    return STATE.training
+
+
+def set_recording(is_recording: bool) -> bool:
+    """Switch recording for this thread; returns the previous state."""
+    previous, STATE.recording = STATE.recording, bool(is_recording)
+    return previous
+
+
+def set_training(train_mode: bool) -> bool:
+    """Switch training mode for this thread; returns the previous state."""
+    previous, STATE.training = STATE.training, bool(train_mode)
+    return previous
+
+
+class _Scope:
+    """Sets recording and training mode (None: unchanged) inside a ``with`` block; may be entered again."""
+
+    __slots__ = ("_previous", "_recording", "_training")
+
+    def __init__(self, recording: bool | None, training: bool | None):
+        self._recording = recording
+        self._training = training
+        self._previous: list[tuple[bool, bool]] = []
+
+    def __enter__(self) -> None:
+        self._previous.append((STATE.recording, STATE.training))
+        if self._recording is not None:
+            STATE.recording = self._recording
+        if self._training is not None:
+            STATE.training = self._training
+
+    def __exit__(self, *exception: object) -> None:
+        STATE.recording, STATE.training = self._previous.pop()
+
+
+def record(train_mode: bool = True) -> _Scope:
+    """``with record():`` records operators for backward, by default in training mode."""
+    return _Scope(True, train_mode)
+
+
+def pause(train_mode: bool = False) -> _Scope:
+    """``with pause():`` inside a recorded block does not record, by default in prediction mode."""
+    return _Scope(False, train_mode)
+
+
+def train_mode() -> _Scope:
+    """``with train_mode():`` runs operators in training mode without changing whether they are recorded."""
+    return _Scope(None, True)
+
+
+def predict_mode() -> _Scope:
+    """``with predict_mode():`` runs operators in prediction mode without changing whether they are recorded."""
+    return _Scope(None, False)
+
+
+def mark_variables(
+    variables: NDArray | Sequence[NDArray], gradients: NDArray | Sequence[NDArray], grad_reqs: str | Sequence[str] = "write"
+) -> None:
+    """Make arrays variables whose gradients `backward` stores in the given arrays.
+
+    Args:
+        variables: arrays of floating dtype; each leaves the graph that it was computed in.
+        gradients: an array of equal shape for each variable.
+        grad_reqs: "write", "add" or "null", for all or for each.
+    Raises: MXNetError if shapes differ, a variable isn't floating or a grad_req is unknown.
+    """
+    if isinstance(variables, NDArray):
+        variables = [variables]
+        gradients = [gradients]  # type: ignore[list-item]
+    if isinstance(grad_reqs, str):
+        grad_reqs = [grad_reqs] * len(variables)
+    if not len(variables) == len(gradients) == len(grad_reqs):  # type: ignore[arg-type]
+        raise MXNetError(
+            f"mark_variables: got {len(variables)} variables, {len(gradients)} gradients and {len(grad_reqs)} grad_reqs; "  # type: ignore[arg-type]
+            "expected equally many."
+        )
+    for variable, gradient, req in zip(variables, gradients, grad_reqs, strict=True):  # type: ignore[arg-type]
+        _mark(variable, gradient, req)
+
+
+def _mark(variable: NDArray, gradient: NDArray, req: str) -> None:
+    if req not in ("write", "add", "null"):
+        raise MXNetError(f"grad_req is {req!r}; expected 'write', 'add' or 'null'.")
+    if gradient is not None and gradient.shape != variable.shape:
+        raise MXNetError(f"mark_variables: variable of shape {variable.shape} has a gradient of shape {gradient.shape}.")
+    variable._mark = mark = Mark(gradient, req)
+    variable._node = None
+    if req == "null":
+        return
+    data = variable._data
+    if not data.is_floating_point():
+        raise MXNetError(
+            f"a variable of dtype {variable.dtype} can't have a gradient; use a floating dtype, or grad_req='null'."
+        )
+    leaf = data.detach().requires_grad_()
+    leaf.register_post_accumulate_grad_hook(_StoreGradient(mark))
+    variable._node = leaf
+
+
+class _StoreGradient:
+    """Moves the gradient that torch computed for a variable into the variable's gradient array."""
+
+    __slots__ = ("_mark",)
+
+    def __init__(self, mark: Mark):
+        self._mark = mark
+
+    def __call__(self, leaf: Tensor) -> None:
+        mark, gradient = self._mark, leaf.grad
+        leaf.grad = None
+        if mark.grad is None or gradient is None:
+            return
+        target = mark.grad._data
+        if mark.req == "add":
+            target.add_(gradient.detach())
+        else:
+            target.copy_(gradient.detach())
+        mark.fresh = True
+
+
+def _as_list(arrays: Any) -> list[Any]:
+    return list(arrays) if isinstance(arrays, list | tuple) else [arrays]
+
+
+def _heads_and_grads(heads: Any, head_grads: Any) -> tuple[list[NDArray], list[Tensor], list[Tensor]]:
+    heads = _as_list(heads)
+    grads = [None] * len(heads) if head_grads is None else _as_list(head_grads)
+    if len(grads) != len(heads):
+        raise MXNetError(f"backward: got {len(heads)} heads and {len(grads)} head gradients; expected equally many.")
+    nodes, tensors = [], []
+    for head, given in zip(heads, grads, strict=True):
+        node = head._node
+        if node is None:
+            raise MXNetError(_NOT_IN_GRAPH)
+        if given is None:
+            tensor = torch.ones_like(head._data)
+        else:
+            tensor = tracked(given)
+            if tensor.shape != node.shape:
+                raise MXNetError(
+                    f"backward: the head has shape {head.shape}, its head gradient {given.shape}; expected equal shapes."
+                )
+            tensor = tensor.to(node.device, node.dtype)
+        nodes.append(node)
+        tensors.append(tensor)
+    return heads, nodes, tensors
+
+
+def _translate(error: RuntimeError) -> MXNetError:
+    message = str(error)
+    if "second time" in message or "already been freed" in message or "does not require grad" in message:
+        return MXNetError(_NOT_IN_GRAPH)
+    if "modified by an inplace operation" in message:
+        return MXNetError(
+            "backward: an array that the gradient needs was changed in place after it was used in the recorded "
+            "computation (for example by x[:] = ... or x += ...). Change it after backward, or work on a copy. "
+            f"({message.split(';')[0]})"
+        )
+    return MXNetError(f"backward: {message}")
+
+
+def backward(heads: Any, head_grads: Any = None, retain_graph: bool = False, train_mode: bool = True) -> None:
+    """Compute gradients of heads with respect to all variables they depend on, and store them by their grad_req.
+
+    Args:
+        heads: NDArray or list of NDArray.
+        head_grads: gradient of the final result with respect to each head, of its shape; None: ones.
+        retain_graph: keep the graph, so that it can be differentiated again.
+        train_mode: mode in which operators differentiate; what was recorded keeps the mode of its forward pass.
+    Raises: MXNetError if a head was not recorded, or its graph is gone.
+    """
+    arrays, nodes, tensors = _heads_and_grads(heads, head_grads)
+    previous = STATE.recording, STATE.training
+    STATE.recording, STATE.training = False, train_mode
+    try:
+        torch.autograd.backward(nodes, tensors, retain_graph=retain_graph)
+    except RuntimeError as error:
+        if isinstance(error, MXNetError):
+            raise
+        raise _translate(error) from error
+    finally:
+        STATE.recording, STATE.training = previous
+    if not retain_graph:
+        for head in arrays:
+            if head._mark is None:
+                head._node = None
+        STATE_ASSIGNED.clear()
+
+
+def grad(
+    heads: Any, variables: Any, head_grads: Any = None, retain_graph: bool | None = None, create_graph: bool = False,
+    train_mode: bool = True,
+) -> Any:  # fmt: skip
+    """The gradients of heads with respect to variables, as new arrays.
+
+    Args:
+        heads, head_grads: as for `backward`.
+        variables: NDArray or list of NDArray that are variables (`attach_grad`).
+        retain_graph: keep the graph; default: create_graph.
+        create_graph: record the computation of the gradients, so that they can be differentiated again.
+        train_mode: as for `backward`.
+    Returns: list of NDArray; one NDArray if variables is one.
+    Raises: MXNetError if a variable isn't one, or the heads don't depend on it.
+    """
+    arrays, nodes, tensors = _heads_and_grads(heads, head_grads)
+    wanted = _as_list(variables)
+    if not wanted:
+        raise MXNetError("grad: variables is empty; pass the arrays to differentiate with respect to.")
+    for position, variable in enumerate(wanted):
+        if variable._node is None:
+            raise MXNetError(
+                f"Cannot differentiate with respect to the {position + 1}-th variable because it does not require "
+                "gradient; call attach_grad() on it before recording."
+            )
+    retain = create_graph if retain_graph is None else retain_graph
+    previous = STATE.recording, STATE.training
+    STATE.recording, STATE.training = create_graph, train_mode
+    try:
+        results = torch.autograd.grad(
+            nodes, [v._node for v in wanted], tensors, retain_graph=retain or create_graph, create_graph=create_graph,
+            allow_unused=True,
+        )  # fmt: skip
+    except RuntimeError as error:
+        if isinstance(error, MXNetError):
+            raise
+        raise _translate(error) from error
+    finally:
+        STATE.recording, STATE.training = previous
+    gradients = []
+    for position, (variable, result) in enumerate(zip(wanted, results, strict=True)):
+        if result is None:
+            raise MXNetError(
+                f"Cannot differentiate with respect to the {position + 1}-th variable because it is unreachable from "
+                "the outputs."
+            )
+        gradients.append(wrap_result(type(variable), result, variable._ctx))
+    if not (retain or create_graph):
+        for head in arrays:
+            if head._mark is None:
+                head._node = None
+    return gradients if isinstance(variables, list | tuple) else gradients[0]
+
+
+class Function:
+    """A function with a gradient of one's own, imperative only.
+
+    Subclasses define ``forward(self, *inputs)`` and ``backward(self, *head_grads)`` on NDArrays; an instance serves
+    for one call. ``self.save_for_backward(*arrays)`` keeps arrays that ``self.saved_tensors`` gives back.
+    """
+
+    def __init__(self) -> None:
+        self._used = False
+        self.saved_tensors: tuple[NDArray, ...] = ()
+
+    def save_for_backward(self, *args: NDArray) -> None:
+        """Keep arrays for `backward`."""
+        self.saved_tensors = args
+
+    def __call__(self, *inputs: NDArray) -> Any:
+        if self._used:
+            raise MXNetError("Each Function instance can only be called once. Create another instance.")
+        self._used = True
+        recording = STATE.recording
+        with pause(train_mode=is_training()):
+            outputs = self.forward(*inputs)
+        if not recording:
+            return outputs
+        results = outputs if isinstance(outputs, list | tuple) else (outputs,)
+        cls = type(results[0])
+        with torch.enable_grad():
+            tensors = _CustomFunction.apply(self, cls, results, *(tracked(array) for array in inputs))
+        arrays = [wrap_result(cls, tensor, array._ctx) for tensor, array in zip(tensors, results, strict=True)]
+        return type(outputs)(arrays) if isinstance(outputs, list | tuple) else arrays[0]
+
+    def forward(self, *inputs: NDArray) -> Any:
+        """The values; must be overridden."""
+        raise NotImplementedError
+
+    def backward(self, *output_grads: NDArray) -> Any:
+        """The gradient for each input, given that for each output; must be overridden."""
+        raise NotImplementedError
+
+
+class _CustomFunction(torch.autograd.Function):
+    """Bridges a user's Function into torch's autograd."""
+
+    @staticmethod
+    def forward(ctx: Any, function: Function, cls: type, results: Sequence[NDArray], *inputs: Tensor) -> Any:
+        ctx.function, ctx.cls, ctx.inputs = function, cls, [tensor.shape for tensor in inputs]
+        ctx.contexts = [array._ctx for array in results]
+        outputs = tuple(array._data.view_as(array._data) for array in results)
+        ctx.mark_non_differentiable(*(t for t in outputs if not t.is_floating_point()))
+        return outputs
+
+    @staticmethod
+    def backward(ctx: Any, *head_grads: Tensor) -> Any:
+        create_graph = torch.is_grad_enabled()
+        wrapped = [wrap_result(ctx.cls, t, c) if create_graph else wrap(ctx.cls, t.detach(), c)
+                   for t, c in zip(head_grads, ctx.contexts, strict=True)]  # fmt: skip
+        with _Scope(create_graph, None):
+            grads = ctx.function.backward(*wrapped)
+        grads = _as_list(grads)
+        if len(grads) != len(ctx.inputs):
+            raise MXNetError(
+                f"{type(ctx.function).__name__}.backward must return exactly the same number of NDArrays as the number "
+                f"of NDArrays arguments to forward. Expecting {len(ctx.inputs)} got {len(grads)}"
+            )
+        for grad_, shape in zip(grads, ctx.inputs, strict=True):
+            if grad_ is not None and tuple(grad_.shape) != tuple(shape):
+                raise MXNetError(
+                    f"{type(ctx.function).__name__}.backward returned a gradient of shape {grad_.shape} for an input of "
+                    f"shape {tuple(shape)}; expected equal shapes."
+                )
+        return (None, None, None, *(None if g is None else tracked(g) for g in grads))
+
+
+def get_symbol(x: NDArray) -> Any:
+    """The recorded computation of an array as a Symbol.
+
+    Raises: MXNetError if the array was not recorded.
+    """
+    raise MXNetError("autograd.get_symbol is not available yet")

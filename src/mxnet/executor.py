@@ -1,0 +1,450 @@
+"""Executor: a symbol bound to arrays, run forward and backward."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .base import MXNetError
+from .context import Context
+from .graph.graph import Graph, Node, Value
+from .graph.infer import infer_dtypes, infer_shapes, is_known
+from .graph.program import Program
+from .ndarray.ndarray import NDArray
+from .ndarray.invoke import wrap
+from .ndarray.utils import array, empty, zeros
+from .ops.attributes import format_attribute
+from .ops.dtypes import dtype_name, torch_dtype
+
+__all__ = ["Executor"]
+
+_NEEDS_HEAD_GRADS = (
+    "Because the last operator is not Loss function, head_gradient is required when calling backward. If you are "
+    "attempting to minimize the output as an objective, please modify your network and pass it through the make_loss "
+    "symbol."
+)
+
+
+class Executor:
+    """A symbol bound to arrays on a device; made by `Symbol.bind` and `Symbol.simple_bind`.
+
+    arg_arrays, grad_arrays, aux_arrays  arrays in the order of list_arguments and list_auxiliary_states; a gradient
+        is None where none is wanted
+    outputs  arrays of the outputs; the same objects after every run
+    """
+
+    def __init__(
+        self, handle: Any, symbol: Any, ctx: Context, grad_req: Any, group2ctx: dict[str, Context] | None,
+        args: Sequence[NDArray] = (), grads: Sequence[NDArray | None] = (), aux: Sequence[NDArray] = (),
+    ):  # fmt: skip
+        """Use `Symbol.bind` or `Symbol.simple_bind`; handle has no meaning here."""
+        self._symbol = symbol.__copy__()
+        self._ctx = ctx
+        self._grad_req = grad_req
+        self._group2ctx = group2ctx
+        self.arg_arrays = list(args)
+        self.grad_arrays = list(grads)
+        self.aux_arrays = list(aux)
+        self._arg_names = symbol.list_arguments()
+        self._aux_names = symbol.list_auxiliary_states()
+        self._output_names = symbol.list_outputs()
+        self._reqs = _grad_reqs(grad_req, self._arg_names)
+        self._monitor: tuple[Callable[[str, NDArray], None], bool] | None = None
+        self._tracked: list[Tensor] | None = None
+        self._leaves: dict[str, Tensor] = {}
+        self._prepare()
+
+    def _prepare(self) -> None:
+        graph = self._symbol.graph
+        shapes, dtypes = _check_shapes(graph, self._named(self.arg_arrays, self.aux_arrays))
+        self._program = Program(_resolve_creation(graph, shapes))
+        arrays = self._named(self.arg_arrays, self.aux_arrays)
+        self._inputs = [arrays[name] for name in self._program.variables]
+        self._device = self._ctx.torch_device
+        self._loss_heads = [value.node.op is not None and value.node.op.is_loss for value in graph.outputs]
+        self.outputs = [
+            empty(shapes[value] or (), self._ctx, dtypes[value]) for value in graph.outputs
+        ]  # replaced in place by every run
+        self._bytes = sum(
+            int(np.prod(shapes[Value(node, i)] or (0,))) * torch_dtype(dtypes[Value(node, i)]).itemsize
+            for node in graph.nodes if node.op is not None for i in range(node.num_outputs)
+        )  # fmt: skip
+
+    def _named(self, args: Sequence[Any], aux: Sequence[Any]) -> dict[str, Any]:
+        return {**dict(zip(self._arg_names, args, strict=True)), **dict(zip(self._aux_names, aux, strict=True))}
+
+    @property
+    def arg_dict(self) -> dict[str, NDArray]:
+        """Argument arrays by name.
+
+        Raises: ValueError if two arguments have one name.
+        """
+        return _unique(self._arg_names, self.arg_arrays)
+
+    @property
+    def grad_dict(self) -> dict[str, NDArray | None]:
+        """Gradient arrays by the name of their argument; None where none is wanted."""
+        return _unique(self._arg_names, self.grad_arrays)
+
+    @property
+    def aux_dict(self) -> dict[str, NDArray]:
+        """Auxiliary states by name."""
+        return _unique(self._aux_names, self.aux_arrays)
+
+    @property
+    def output_dict(self) -> dict[str, NDArray]:
+        """Outputs by name."""
+        return _unique(self._output_names, self.outputs)
+
+    def forward(self, is_train: bool = False, **kwargs: Any) -> list[NDArray]:
+        """Compute the outputs.
+
+        Args:
+            is_train: whether operators run in training mode.
+            kwargs: values to copy into arguments first, by name.
+        Returns: the outputs.
+        Raises: TypeError for an unknown argument; ValueError if a shape differs.
+        """
+        for name, value in kwargs.items():
+            if name not in self._arg_names:
+                raise TypeError(f"Unknown argument {name}")
+            target = self.arg_arrays[self._arg_names.index(name)]
+            if not isinstance(value, NDArray):
+                if not isinstance(value, np.ndarray):
+                    raise ValueError("only accept keyword argument of NDArrays and numpy.ndarray")
+                value = array(value, ctx=self._ctx, dtype=value.dtype)
+            if value.shape != target.shape:
+                raise ValueError(
+                    f"Shape not match! Argument {name}, need: {target.shape}, received: {value.shape}"
+                )
+            target[:] = value
+        self._leaves = {}
+        wanted = {name for name, req in self._reqs.items() if req != "null"} if is_train else set()
+        self._run(is_train, wanted)
+        return self.outputs
+
+    def _run(self, is_train: bool, wanted: set[str]) -> None:
+        tensors = []
+        for name, bound in zip(self._program.variables, self._inputs, strict=True):
+            tensor = bound._data
+            if name in wanted and tensor.is_floating_point():
+                leaf = tensor.detach().requires_grad_()
+                self._leaves[name] = leaf
+                tensor = leaf
+            tensors.append(tensor)
+        results = self._program.run(
+            tensors, training=is_train, device=self._device, differentiate=bool(wanted), monitor=self._monitor_hook()
+        )
+        self._is_train = is_train
+        self._tracked = results if wanted else None
+        for output, result in zip(self.outputs, results, strict=True):
+            output._data = result.detach()
+            output._node = None
+
+    def _monitor_hook(self) -> Callable[[str, Tensor], None] | None:
+        if self._monitor is None:
+            return None
+        callback, monitor_all = self._monitor
+        if monitor_all:
+            for name, bound in zip(self._program.variables, self._inputs, strict=True):
+                callback(name, bound)
+        return lambda name, tensor: callback(name, wrap(NDArray, tensor.detach(), self._ctx))
+
+    def backward(self, out_grads: Any = None, is_train: bool = True) -> None:
+        """Compute the gradients and store them in the gradient arrays by their grad_req.
+
+        Args:
+            out_grads: array, list or dict by output name of the gradients of the outputs; may be None when every
+                output comes from a loss operator.
+            is_train: the mode in which to run forward if that has not been done in a mode that can be differentiated.
+        Raises: MXNetError if gradients of outputs are missing or have another shape.
+        """
+        heads = self._head_grads(out_grads)
+        if self._tracked is None:
+            wanted = {name for name, req in self._reqs.items() if req != "null"}
+            if not wanted:
+                return
+            self._run(is_train, wanted)
+        assert self._tracked is not None
+        pairs = [(t, g) for t, g in zip(self._tracked, heads, strict=True) if t.requires_grad]
+        names = list(self._leaves)
+        gradients: Sequence[Tensor | None] = [None] * len(names)
+        if pairs:
+            try:
+                gradients = torch.autograd.grad(
+                    [t for t, _ in pairs], [self._leaves[name] for name in names], [g for _, g in pairs],
+                    allow_unused=True,
+                )  # fmt: skip
+            except MXNetError:
+                raise
+            except RuntimeError as error:
+                raise MXNetError(f"Executor.backward: {error}") from error
+        self._tracked = None
+        for name, gradient in zip(names, gradients, strict=True):
+            target = self.grad_arrays[self._arg_names.index(name)]
+            if target is None:
+                continue
+            if self._reqs[name] == "add":
+                if gradient is not None:
+                    target._data.add_(gradient)
+            elif gradient is None:
+                target._data.zero_()
+            else:
+                target._data.copy_(gradient)
+
+    def _head_grads(self, out_grads: Any) -> list[Tensor]:
+        if out_grads is None:
+            given: list[Any] = [None] * len(self.outputs)
+        elif isinstance(out_grads, NDArray):
+            given = [out_grads]
+        elif isinstance(out_grads, dict):
+            given = [out_grads.get(name) for name in self._output_names]
+        else:
+            given = list(out_grads)
+        given += [None] * (len(self.outputs) - len(given))
+        heads = []
+        for position, (value, output, is_loss) in enumerate(zip(given, self.outputs, self._loss_heads, strict=True)):
+            if value is None:
+                if not is_loss:
+                    raise MXNetError(_NEEDS_HEAD_GRADS)
+                heads.append(torch.ones_like(output._data))
+                continue
+            if not isinstance(value, NDArray):
+                raise TypeError("inputs must be NDArray")
+            if value.shape != output.shape:
+                raise MXNetError(
+                    f"Executor.backward: the gradient for output {self._output_names[position]} has shape {value.shape}; "
+                    f"expected {output.shape}."
+                )
+            heads.append(value._data.to(self._device, output._data.dtype))
+        return heads
+
+    def set_monitor_callback(self, callback: Callable[[str, NDArray], None], monitor_all: bool = False) -> None:
+        """Call callback(name, array) for every output of every operator; with monitor_all for inputs too."""
+        self._monitor = (callback, monitor_all)
+
+    def copy_params_from(
+        self, arg_params: dict[str, NDArray], aux_params: dict[str, NDArray] | None = None,
+        allow_extra_params: bool = False,
+    ) -> None:  # fmt: skip
+        """Copy values into arguments and auxiliary states by name.
+
+        Raises: ValueError for a name that the executor does not have, unless allow_extra_params.
+        """
+        for names, arrays, params, kind in (
+            (self._arg_names, self.arg_arrays, arg_params, "arguments"),
+            (self._aux_names, self.aux_arrays, aux_params or {}, "auxiliary states"),
+        ):
+            for name, value in params.items():
+                if name in names:
+                    target = arrays[names.index(name)]
+                    if target.shape != value.shape:
+                        raise MXNetError(f"copy_params_from: {name} has shape {target.shape}; given {value.shape}.")
+                    value.astype(target.dtype, copy=False).copyto(target)
+                elif not allow_extra_params:
+                    raise ValueError(f'Find name "{name}" that is not in the {kind}')
+
+    def reshape(self, partial_shaping: bool = False, allow_up_sizing: bool = False, **kwargs: Any) -> Executor:
+        """An executor for other input shapes; arrays whose shape stays are shared, others are views where they fit.
+
+        Args:
+            partial_shaping: allow the shapes of arguments that aren't given to change.
+            allow_up_sizing: allow arrays larger than those there are.
+            kwargs: shapes of arguments by name.
+        Raises: MXNetError or AssertionError if a shape is larger, or one changes that wasn't given.
+        """
+        shapes, _, aux_shapes = self._symbol.infer_shape(**kwargs)
+        if shapes is None:
+            raise ValueError("Insufficient argument shapes provided.")
+        args, grads = [], []
+        for name, shape, old, grad in zip(self._arg_names, shapes, self.arg_arrays, self.grad_arrays, strict=True):
+            if not (partial_shaping or name in kwargs or shape == old.shape):
+                raise AssertionError(
+                    f"Shape of unspecified array arg:{name} changed. This can cause the new executor to not share "
+                    "parameters with the old one. Please check for error in network. If this is intended, set "
+                    "partial_shaping=True to suppress this warning."
+                )
+            args.append(_resized(name, old, shape, allow_up_sizing))
+            grads.append(None if grad is None else _resized(name, grad, shape, allow_up_sizing))
+        aux = [
+            _resized(name, old, shape, allow_up_sizing)
+            for name, old, shape in zip(self._aux_names, self.aux_arrays, aux_shapes, strict=True)
+        ]
+        executor = Executor(None, self._symbol, self._ctx, self._grad_req, self._group2ctx, args, grads, aux)
+        executor._monitor = self._monitor
+        return executor
+
+    def get_optimized_symbol(self) -> Any:
+        """The symbol as it is executed."""
+        return type(self._symbol)(self._program.graph)
+
+    def debug_str(self) -> str:
+        """The nodes and the storage of their results, as text."""
+        return self._symbol.debug_str() + f"Total {self._bytes >> 20} MB allocated\n"
+
+
+def _unique(names: list[str], arrays: Sequence[Any]) -> dict[str, Any]:
+    if len(set(names)) != len(names):
+        repeated = sorted(name for name in set(names) if names.count(name) > 1)
+        raise ValueError(f"Duplicate names detected, {repeated}")
+    return dict(zip(names, arrays, strict=True))
+
+
+def _grad_reqs(grad_req: Any, names: list[str]) -> dict[str, str]:
+    if isinstance(grad_req, str):
+        reqs = dict.fromkeys(names, grad_req)
+    elif isinstance(grad_req, list | tuple):
+        if len(grad_req) != len(names):
+            raise ValueError(f"grad_req has {len(grad_req)} entries; expected one for each of {names}")
+        reqs = dict(zip(names, grad_req, strict=True))
+    elif isinstance(grad_req, dict):
+        reqs = {name: grad_req.get(name, "null") for name in names}
+    else:
+        raise TypeError(f"grad_req is {grad_req!r}; expected a string, list or dict")
+    for name, req in reqs.items():
+        if req not in ("null", "write", "add", "inplace"):
+            raise ValueError(f"grad_req for {name} is {req!r}; expected 'null', 'write' or 'add'")
+    return reqs
+
+
+def _check_shapes(graph: Graph, arrays: dict[str, NDArray]) -> tuple[dict[Value, Any], dict[Value, Any]]:
+    dtypes = infer_dtypes(graph, {name: dtype_name(value._data.dtype) for name, value in arrays.items()})
+    shapes = infer_shapes(graph, {name: value.shape for name, value in arrays.items()}, dtypes)  # type: ignore[arg-type]
+    return shapes, dtypes
+
+
+def _resolve_creation(graph: Graph, shapes: dict[Value, Any]) -> Graph:
+    """Fill unknown sizes into the shapes of operators that create arrays, now that inference found them."""
+    originals = iter(graph.nodes)
+
+    def choose(node: Node) -> Node:
+        shape = shapes[Value(next(originals), 0)]
+        if node.op is not None and not node.inputs and "shape" in node.op.attributes and is_known(shape):
+            if tuple(node.attrs["shape"] or ()) != shape:
+                return Node(node.op, node.name, (), {**node.attributes, "shape": format_attribute(shape)})
+        return node
+
+    return graph.rebuild(choose)
+
+
+def _resized(name: str, old: NDArray, shape: tuple[int, ...], allow_up_sizing: bool) -> NDArray:
+    if old.shape == shape:
+        return old
+    size = int(np.prod(shape))
+    if size <= old.size:
+        return wrap(NDArray, old._data.reshape(-1)[:size].reshape(shape), old._ctx)
+    if not allow_up_sizing:
+        raise MXNetError(
+            f"New shape of arg: {name} is larger than original. First making a big executor and then down sizing it is "
+            "more efficient than the reverse. If you really want to up size, set allow_up_sizing=True to enable "
+            "allocation of new arrays."
+        )
+    return zeros(shape, old._ctx, old._data.dtype)
+
+
+def _as_arrays(names: list[str], given: Any, what: str, allow_missing: bool) -> list[Any]:
+    if isinstance(given, dict):
+        arrays = []
+        for name in names:
+            if name not in given and not allow_missing:
+                raise ValueError(f"key `{name}` is missing in `{what}`")
+            arrays.append(given.get(name))
+    elif isinstance(given, list | tuple):
+        if len(given) != len(names):
+            raise ValueError(f"Length of {what} does not match the number of arguments: {len(given)} vs {len(names)}")
+        arrays = list(given)
+    else:
+        raise TypeError(f"Only accept list of NDArrays or dict of str to NDArray for {what}")
+    for name, value in zip(names, arrays, strict=True):
+        if value is not None and not isinstance(value, NDArray):
+            raise TypeError(f"Only accept list of NDArrays or dict of str to NDArray: {what} {name} is {type(value)}")
+    return arrays
+
+
+def bind(
+    symbol: Any, ctx: Context, args: Any, args_grad: Any, grad_req: Any, aux_states: Any,
+    group2ctx: dict[str, Context] | None, shared_exec: Executor | None,
+) -> Executor:  # fmt: skip
+    """An executor on given arrays; see `Symbol.bind`."""
+    if not isinstance(ctx, Context):
+        raise TypeError(f"Context type error: got {type(ctx)}")
+    if shared_exec is not None and not isinstance(shared_exec, Executor):
+        raise TypeError("shared_exec is not an Executor")
+    names, aux_names = symbol.list_arguments(), symbol.list_auxiliary_states()
+    arrays = _as_arrays(names, args, "args", False)
+    if args_grad is None:
+        grads: list[Any] = [None] * len(names)
+    else:
+        grads = _as_arrays(names, args_grad, "args_grad", True)
+    aux = _as_arrays(aux_names, [] if aux_states is None else aux_states, "aux_states", False)
+    reqs = _grad_reqs(grad_req, names)
+    for name, grad in zip(names, grads, strict=True):
+        if grad is None:
+            reqs[name] = "null"
+    return Executor(None, symbol, ctx, reqs, group2ctx, arrays, grads, aux)
+
+
+def simple_bind(
+    symbol: Any, ctx: Context, grad_req: Any, type_dict: dict[str, Any] | None, stype_dict: dict[str, str] | None,
+    group2ctx: dict[str, Context] | None, shared_arg_names: list[str] | None, shared_exec: Executor | None,
+    shared_buffer: dict[str, NDArray] | None, shapes: dict[str, Any],
+) -> Executor:  # fmt: skip
+    """An executor on new arrays of zeros; see `Symbol.simple_bind`."""
+    if not isinstance(ctx, Context):
+        raise TypeError(f"Context type error: got {type(ctx)}")
+    for name, stype in (stype_dict or {}).items():
+        if stype != "default":
+            raise MXNetError(f"simple_bind: storage type {stype!r} of {name} is not supported yet; expected 'default'.")
+    names, aux_names = symbol.list_arguments(), symbol.list_auxiliary_states()
+    arg_shapes, _, aux_shapes = symbol.infer_shape_partial(**shapes)
+    missing = [n for n, s in zip((*names, *aux_names), (*arg_shapes, *aux_shapes), strict=True) if not s or 0 in s]
+    if missing:
+        raise MXNetError(
+            f"simple_bind: the shapes of {', '.join(missing)} can't be inferred from {shapes}; give more shapes."
+        )
+    arg_types, _, aux_types = symbol.infer_type(**(type_dict or {}))
+    if arg_types is None:
+        arg_types, _, aux_types = symbol._infer_dtypes((), {}, "float32")
+    reqs = _grad_reqs(grad_req, names)
+
+    def make(name: str, shape: tuple[int, ...], dtype: Any, shared: dict[str, NDArray]) -> NDArray:
+        if shared_buffer is not None and name in shared_buffer and name in shared:
+            return shared[name]
+        existing = shared.get(name)
+        if existing is not None and existing.shape == shape and dtype_name(existing.dtype) == dtype_name(dtype):
+            return existing
+        return _from_buffer(name, shape, dtype, shared_buffer, ctx)
+
+    shareable = set(shared_arg_names) if shared_arg_names is not None else set(names)
+    old_args = {n: a for n, a in shared_exec.arg_dict.items() if n in shareable} if shared_exec else {}
+    old_grads = {n: a for n, a in shared_exec.grad_dict.items() if n in shareable and a is not None} if shared_exec else {}
+    old_aux = shared_exec.aux_dict if shared_exec else {}
+    args = [make(n, s, d, old_args) for n, s, d in zip(names, arg_shapes, arg_types, strict=True)]
+    grads = []
+    for name, shape, dtype in zip(names, arg_shapes, arg_types, strict=True):
+        if reqs[name] == "null":
+            grads.append(None)
+        elif name in old_grads and old_grads[name].shape == shape:
+            grads.append(old_grads[name])
+        else:
+            grads.append(zeros(shape, ctx, dtype))
+    aux = [make(n, s, d, old_aux) for n, s, d in zip(aux_names, aux_shapes, aux_types, strict=True)]
+    return Executor(None, symbol, ctx, reqs, group2ctx, args, grads, aux)
+
+
+def _from_buffer(
+    name: str, shape: tuple[int, ...], dtype: Any, buffer: dict[str, NDArray] | None, ctx: Context
+) -> NDArray:
+    """An array from the shared buffer where it is large enough, else a new one that enters the buffer."""
+    if buffer is None:
+        return zeros(shape, ctx, dtype)
+    size = int(np.prod(shape))
+    held = buffer.get(name)
+    if held is not None and held.size >= size and dtype_name(held.dtype) == dtype_name(dtype):
+        return wrap(NDArray, held._data.reshape(-1)[:size].reshape(shape), held._ctx)
+    buffer[name] = zeros(shape, ctx, dtype)
+    return buffer[name]

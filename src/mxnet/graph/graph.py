@@ -1,0 +1,223 @@
+"""Graphs of operators: nodes, values, and what everything symbolic is built on.
+
+A graph is immutable: passes build new ones. In text, a graph is one line for each operator::
+
+    fc1, fc1_mean = BatchNorm(data, gamma, beta; eps=0.001)
+    return fc1
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from ..base import MXNetError
+from ..ops.attributes import format_attribute
+from ..ops.registry import Attrs, Operator, get_operator
+
+#: Attributes that users put on nodes, which are not the operator's; files hold them as ``__name__``.
+USER_ATTRIBUTES = ("ctx_group", "lr_mult", "wd_mult", "force_mirroring", "mirror_stage", "profiler_scope")
+
+
+class Value(NamedTuple):
+    """One output of a node."""
+
+    node: Node
+    index: int
+
+
+class Node:
+    """A variable (op is None) or an operator applied to values.
+
+    attributes holds strings as in a symbol file: those of the operator that were given, and the user's own. It may
+    gain user's attributes later (``Symbol._set_attr``); nothing else of a node ever changes.
+    """
+
+    __slots__ = ("_attrs", "attributes", "inputs", "name", "op")
+
+    def __init__(
+        self, op: Operator | None, name: str, inputs: tuple[Value, ...] = (), attributes: Mapping[str, str] | None = None
+    ):
+        self.op = op
+        self.name = name
+        self.inputs = inputs
+        self.attributes: dict[str, str] = dict(attributes or {})
+        self._attrs: Attrs | None = None
+
+    @property
+    def is_variable(self) -> bool:
+        """Whether this is an input of the graph."""
+        return self.op is None
+
+    @property
+    def attrs(self) -> Attrs:
+        """All attributes of the operator, checked and parsed; defaults filled in."""
+        if self._attrs is None:
+            assert self.op is not None
+            given = {}
+            for key, value in self.attributes.items():
+                if key in self.op.attributes:
+                    given[key] = value
+                elif not _is_user_attribute(key) and not (self.op.variadic and key == self.op.num_inputs_attr):
+                    raise MXNetError(
+                        f"{self.op.name} {self.name!r}: unknown attribute {key!r}; it has: "
+                        f"{', '.join(self.op.attributes) or 'none'}."
+                    )
+            self._attrs = self.op.parse_attributes(given)
+        return self._attrs
+
+    @property
+    def num_outputs(self) -> int:
+        """How many outputs there are, hidden ones included."""
+        return 1 if self.op is None else self.op.num_outputs(self.attrs)
+
+    @property
+    def num_visible_outputs(self) -> int:
+        """How many outputs a caller sees."""
+        return 1 if self.op is None else self.op.num_visible_outputs(self.attrs)
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """The parameter of the operator that each input stands for."""
+        return () if self.op is None else self.op.input_names(self.attrs, len(self.inputs))
+
+    def output_name(self, index: int) -> str:
+        """The name of an output: that of a variable, or the node's with a suffix."""
+        return self.name if self.op is None else f"{self.name}_{self.op.output_names(self.attrs)[index]}"
+
+    def with_inputs(self, inputs: tuple[Value, ...]) -> Node:
+        """The same operator on other inputs."""
+        return self if inputs == self.inputs else Node(self.op, self.name, inputs, self.attributes)
+
+    def __repr__(self) -> str:
+        return f"<Node {self.name} = {self.op.name if self.op else 'variable'}>"
+
+
+def _is_user_attribute(key: str) -> bool:
+    return key.startswith("__") or any(key == name or key.endswith("_" + name) for name in USER_ATTRIBUTES)
+
+
+class Graph:
+    """The nodes that a list of values depends on, in the order in which MXNet numbers them (depth first)."""
+
+    __slots__ = ("nodes", "outputs")
+
+    def __init__(self, outputs: Iterable[Value]):
+        self.outputs: tuple[Value, ...] = tuple(outputs)
+        self.nodes: tuple[Node, ...] = tuple(_depth_first(self.outputs))
+
+    @property
+    def variables(self) -> list[Node]:
+        """The inputs, auxiliary states included."""
+        return [node for node in self.nodes if node.op is None]
+
+    def auxiliary(self) -> set[Node]:
+        """The variables that an operator changes in place."""
+        found = set()
+        for node in self.nodes:
+            if node.op is not None and node.op.mutates:
+                for name, value in zip(node.input_names, node.inputs, strict=True):
+                    if name in node.op.mutates and value.node.op is None:
+                        found.add(value.node)
+        return found
+
+    def rebuild(self, choose: Callable[[Node], Node | Value]) -> Graph:
+        """A graph in which every node is replaced by what `choose` returns for it.
+
+        Nodes arrive in topological order, their inputs already chosen; a Value returned stands for output 0.
+        """
+        chosen: dict[Node, Node | Value] = {}
+
+        def follow(value: Value) -> Value:
+            target = chosen[value.node]
+            return Value(target, value.index) if isinstance(target, Node) else target
+
+        for node in self.nodes:
+            chosen[node] = choose(node.with_inputs(tuple(follow(value) for value in node.inputs)))
+        return Graph(follow(value) for value in self.outputs)
+
+    @classmethod
+    def parse(cls, text: str) -> Graph:
+        """The graph for a text as `str` writes it; names that nothing defines are variables.
+
+        Raises: MXNetError for a line that can't be read.
+        """
+        known: dict[str, Value] = {}
+
+        def value_of(name: str) -> Value:
+            if name not in known:
+                known[name] = Value(Node(None, name), 0)
+            return known[name]
+
+        for line in filter(None, (line.strip() for line in text.splitlines())):
+            if line.startswith("return"):
+                return cls(value_of(name.strip()) for name in line[len("return") :].split(","))
+            match = re.fullmatch(r"([\w, .]+?)\s*=\s*([\w.]+)\((.*)\)", line)
+            if match is None:
+                raise MXNetError(f"Graph.parse: cannot read {line!r}; expected 'name = operator(inputs; key=value)'.")
+            targets, op_name, arguments = match.groups()
+            inputs, _, attributes = arguments.partition(";")
+            names = [name.strip() for name in targets.split(",")]
+            pairs = re.findall(r"(\w+)=((?:\([^)]*\)|[^,])+)", attributes)
+            node = Node(
+                get_operator(op_name), names[0],
+                tuple(value_of(name.strip()) for name in inputs.split(",") if name.strip()),
+                {key: value.strip() for key, value in pairs},
+            )  # fmt: skip
+            known.update({name: Value(node, index) for index, name in enumerate(names)})
+        raise MXNetError("Graph.parse: the line that begins with 'return' is missing.")
+
+    def __str__(self) -> str:
+        used: dict[Node, int] = {}
+        for value in (*self.outputs, *(value for node in self.nodes for value in node.inputs)):
+            used[value.node] = max(used.get(value.node, 0), value.index)
+
+        def label(value: Value) -> str:
+            return value.node.name if value.index == 0 else f"{value.node.name}_{value.index}"
+
+        lines = []
+        for node in self.nodes:
+            if node.op is None:
+                continue
+            targets = ", ".join(label(Value(node, index)) for index in range(used[node] + 1))
+            attributes = ", ".join(
+                f"{key}={format_attribute(value)}" for key, value in node.attributes.items() if key in node.op.attributes
+            )
+            inputs = ", ".join(map(label, node.inputs))
+            lines.append(f"{targets} = {node.op.name}({inputs}{'; ' + attributes if attributes else ''})")
+        return "\n".join([*lines, f"return {', '.join(map(label, self.outputs))}"])
+
+
+def _depth_first(outputs: Iterable[Value]) -> list[Node]:
+    order: list[Node] = []
+    seen: set[Node] = set()
+    for head in outputs:
+        stack: list[tuple[Node, int]] = [] if head.node in seen else [(head.node, 0)]
+        seen.add(head.node)
+        while stack:
+            node, position = stack.pop()
+            while position < len(node.inputs):
+                child = node.inputs[position].node
+                position += 1
+                if child not in seen:
+                    seen.add(child)
+                    stack.append((node, position))
+                    node, position = child, 0
+            order.append(node)
+    return order
+
+
+def check(graph: Graph) -> None:
+    """Assert what every graph obeys: values are defined once and before their use, outputs exist, attributes parse."""
+    seen: set[Node] = set()
+    for node in graph.nodes:
+        for value in node.inputs:
+            assert value.node in seen, f"{node} uses {value.node} before it is defined"
+            assert 0 <= value.index < value.node.num_outputs, f"{node} uses output {value.index} of {value.node}"
+        if node.op is not None and not node.op.variadic:
+            assert len(node.inputs) == len(node.input_names), f"{node} has {len(node.inputs)} inputs"
+        assert node not in seen, f"{node} is listed twice"
+        seen.add(node)
+    for value in graph.outputs:
+        assert value.node in seen and 0 <= value.index < value.node.num_outputs

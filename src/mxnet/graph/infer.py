@@ -1,0 +1,285 @@
+"""Shapes and dtypes of every value of a graph, from what is known of some, in both directions.
+
+A shape is a tuple with -1 for an unknown size, or None when not even the number of axes is known.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from ..base import MXNetError
+from ..ops.dtypes import DTYPE_NAMES, NAMES_OF_CODES, dtype_name, torch_dtype
+from ..ops.registry import Attrs, Operator, PartialShape, describe_call
+from .graph import Graph, Node, Value
+
+_META = torch.device("meta")
+_META_CACHE: dict[Any, tuple[tuple[int, ...], ...]] = {}
+_META_CACHE_SIZE = 20_000
+_TRIAL_SIZES = (6, 12)  # stand in for unknown sizes; both divide by what programs usually split by
+
+
+class ShapeConflict(MXNetError):
+    """Two statements about one shape contradict each other."""
+
+
+def is_known(shape: PartialShape) -> bool:
+    """Whether a shape has no unknown part."""
+    return shape is not None and -1 not in shape
+
+
+def merge_shapes(first: PartialShape, second: PartialShape) -> PartialShape:
+    """All that two statements about one shape say.
+
+    Raises: ShapeConflict if they contradict each other.
+    """
+    if first is None or second is None:
+        return second if first is None else first
+    if len(first) != len(second):
+        raise ShapeConflict(f"shapes {first} and {second} have different numbers of axes")
+    merged = []
+    for a, b in zip(first, second, strict=True):
+        if a != -1 and b != -1 and a != b:
+            raise ShapeConflict(f"shapes {first} and {second} differ")
+        merged.append(b if a == -1 else a)
+    return tuple(merged)
+
+
+def run_on_meta(
+    op: Operator, attrs: Attrs, shapes: Sequence[tuple[int, ...] | None], dtypes: Sequence[str]
+) -> tuple[tuple[tuple[int, ...], ...], tuple[str, ...]]:
+    """Shapes and dtypes of all outputs, from running the operator on tensors without storage."""
+    key = (op.name, tuple(attrs.items()), tuple(shapes), tuple(dtypes))
+    try:
+        return _META_CACHE[key]  # type: ignore[return-value]
+    except (KeyError, TypeError):
+        pass
+    tensors = [
+        None if shape is None else torch.empty(shape, dtype=torch_dtype(dtype), device=_META)
+        for shape, dtype in zip(shapes, dtypes, strict=True)
+    ]
+    extra: Attrs = dict(attrs)
+    if op.uses_training:
+        extra["training"] = False
+    if op.random:
+        extra["generator"] = None
+    if op.creates:
+        extra["device"] = _META
+    with torch.no_grad():
+        result = op.function(*tensors, **extra)
+    results = result if isinstance(result, tuple) else (result,)
+    answer = tuple(tuple(r.shape) for r in results), tuple(DTYPE_NAMES[r.dtype] for r in results)
+    if len(_META_CACHE) >= _META_CACHE_SIZE:
+        _META_CACHE.clear()
+    try:
+        _META_CACHE[key] = answer  # type: ignore[assignment]
+    except TypeError:  # an attribute that can't be hashed
+        pass
+    return answer
+
+
+def infer_node_shapes(
+    node: Node, inputs: list[PartialShape], outputs: list[PartialShape], dtypes: Sequence[str]
+) -> tuple[list[PartialShape], list[PartialShape]]:
+    """Everything that follows for one node from what is known of its inputs and outputs.
+
+    Raises: MXNetError if the shapes contradict each other or the operator.
+    """
+    op, attrs = node.op, node.attrs
+    assert op is not None
+    names = node.input_names
+    if op._infer_arguments is not None:
+        known = dict(zip(names, inputs, strict=True))
+        needs = _rule_inputs(op._infer_arguments, op)
+        if all(known.get(name) is not None for name in needs):
+            for name, shape in op._infer_arguments(*(known[name] for name in needs), **attrs).items():
+                if name in known:
+                    known[name] = merge_shapes(known[name], None if shape is None else tuple(shape))
+        inputs = [known[name] for name in names]
+    if op._infer_shape is not None:
+        new_inputs, new_outputs = op._infer_shape(list(inputs), list(outputs), **attrs)
+        inputs = [merge_shapes(a, b) for a, b in zip(inputs, new_inputs, strict=True)]
+        outputs = [merge_shapes(a, b) for a, b in zip(outputs, new_outputs, strict=True)]
+    elif op.elementwise:
+        common: PartialShape = None
+        for shape in (*inputs, *outputs):
+            common = merge_shapes(common, shape)
+        inputs, outputs = [common] * len(inputs), [common] * len(outputs)
+    if op.dynamic or (all(map(is_known, outputs)) and op._infer_shape is not None):
+        return inputs, outputs
+    if all(map(is_known, inputs)):
+        found = _arranged_meta(op, attrs, inputs, names, dtypes)
+        outputs = [merge_shapes(a, b) for a, b in zip(outputs, found, strict=True)]
+    elif all(shape is not None for shape in inputs) and not all(map(is_known, outputs)):
+        outputs = _infer_by_trial(op, attrs, inputs, outputs, names, dtypes)
+    return inputs, outputs
+
+
+def _rule_inputs(rule: Any, op: Operator) -> tuple[str, ...]:
+    return rule.__code__.co_varnames[: rule.__code__.co_argcount]
+
+
+def _arranged_meta(
+    op: Operator, attrs: Attrs, shapes: Sequence[PartialShape], names: tuple[str, ...], dtypes: Sequence[str]
+) -> tuple[tuple[int, ...], ...]:
+    shapes_ = op.arrange(shapes, names)  # type: ignore[arg-type]
+    dtypes_ = op.arrange(dtypes, names)  # type: ignore[arg-type]
+    return run_on_meta(op, attrs, shapes_, [d or "float32" for d in dtypes_])[0]  # type: ignore[arg-type, misc]
+
+
+def _infer_by_trial(
+    op: Operator, attrs: Attrs, inputs: list[PartialShape], outputs: list[PartialShape], names: tuple[str, ...],
+    dtypes: Sequence[str],
+) -> list[PartialShape]:  # fmt: skip
+    """What stays the same when the unknown sizes change is known."""
+    trials = []
+    for size in _TRIAL_SIZES:
+        tried = [tuple(size if extent == -1 else extent for extent in shape) for shape in inputs if shape is not None]
+        try:
+            trials.append(_arranged_meta(op, attrs, tried, names, dtypes))
+        except (RuntimeError, IndexError, ValueError, TypeError):
+            return outputs
+    found: list[PartialShape] = []
+    for known, first, second in zip(outputs, *trials, strict=True):
+        if len(first) != len(second):
+            found.append(known)
+        else:
+            found.append(merge_shapes(known, tuple(a if a == b else -1 for a, b in zip(first, second, strict=True))))
+    return found
+
+
+def _variable_shape(node: Node) -> PartialShape:
+    text = node.attributes.get("__shape__")
+    if text is None:
+        return None
+    shape = ast.literal_eval(text.replace("L", ""))
+    shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    return tuple(-1 if extent in (0, None) else int(extent) for extent in shape) or None
+
+
+def infer_shapes(
+    graph: Graph, known: Mapping[str, PartialShape], dtypes: Mapping[Value, str] | None = None
+) -> dict[Value, PartialShape]:
+    """The shape of every value, as far as it follows from the known shapes of variables (by name).
+
+    Raises: MXNetError naming the node whose shapes contradict each other.
+    """
+    shapes: dict[Value, PartialShape] = {}
+    for node in graph.nodes:
+        for index in range(node.num_outputs):
+            shapes[Value(node, index)] = None
+        if node.op is None:
+            try:
+                shapes[Value(node, 0)] = merge_shapes(known.get(node.name), _variable_shape(node))
+            except ShapeConflict as error:
+                raise MXNetError(f"variable {node.name!r}: {error}") from None
+    operators = [node for node in graph.nodes if node.op is not None]
+    forward = True
+    for _ in range(64):
+        changed = False
+        for node in operators if forward else reversed(operators):
+            changed |= _infer_node(node, shapes, dtypes or {})
+        if not changed and not forward:
+            break
+        if not changed and all(map(is_known, shapes.values())):
+            break
+        forward = not forward
+    return shapes
+
+
+def _infer_node(node: Node, shapes: dict[Value, PartialShape], dtypes: Mapping[Value, str]) -> bool:
+    values = [Value(node, index) for index in range(node.num_outputs)]
+    inputs, outputs = [shapes[value] for value in node.inputs], [shapes[value] for value in values]
+    kinds = [dtypes.get(value) or "float32" for value in node.inputs]
+    try:
+        new_inputs, new_outputs = infer_node_shapes(node, inputs, outputs, kinds)
+    except (RuntimeError, IndexError, ValueError, TypeError) as error:
+        raise _explain(node, inputs, error) from error
+    changed = False
+    for value, shape in (*zip(node.inputs, new_inputs, strict=True), *zip(values, new_outputs, strict=True)):
+        if shape != shapes[value]:
+            try:
+                shapes[value] = merge_shapes(shapes[value], shape)
+            except ShapeConflict as error:
+                raise _explain(node, inputs, error) from None
+            changed = True
+    return changed
+
+
+def _explain(node: Node, inputs: Sequence[PartialShape], error: Exception) -> MXNetError:
+    assert node.op is not None
+    given = ", ".join(
+        f"{name} ({value.node.name}) {'unknown' if shape is None else shape}"
+        for name, value, shape in zip(node.input_names, node.inputs, inputs, strict=True)
+    )
+    attributes = describe_call(node.op, (), node.attrs)
+    return MXNetError(
+        f"Error in operator {node.name}: {node.op.name}: {str(error).strip().rstrip('.')}. Given shapes: {given}"
+        f"{'; ' + attributes if attributes else ''}."
+    )
+
+
+def infer_dtypes(graph: Graph, known: Mapping[str, str], default: str | None = "float32") -> dict[Value, str | None]:
+    """The dtype of every value; variables that nothing determines get the default.
+
+    Raises: MXNetError naming the node whose dtypes contradict each other.
+    """
+    dtypes: dict[Value, str | None] = {}
+    for node in graph.nodes:
+        for index in range(node.num_outputs):
+            dtypes[Value(node, index)] = None
+        if node.op is None:
+            dtypes[Value(node, 0)] = known.get(node.name) or _variable_dtype(node)
+    operators = [node for node in graph.nodes if node.op is not None]
+    while True:
+        changed = True
+        while changed:
+            changed = False
+            for node in operators:
+                changed |= _infer_node_dtypes(node, dtypes)
+        missing = [node for node in graph.variables if dtypes[Value(node, 0)] is None]
+        if default is None or not missing:
+            return dtypes
+        dtypes[Value(missing[0], 0)] = default
+
+
+def _variable_dtype(node: Node) -> str | None:
+    text = node.attributes.get("__dtype__")
+    if text is None or text == "-1":
+        return None
+    return NAMES_OF_CODES[int(text)] if text.lstrip("-").isdigit() else dtype_name(text)
+
+
+def _infer_node_dtypes(node: Node, dtypes: dict[Value, str | None]) -> bool:
+    op = node.op
+    assert op is not None
+    values = [Value(node, index) for index in range(node.num_outputs)]
+    inputs, outputs = [dtypes[value] for value in node.inputs], [dtypes[value] for value in values]
+    if op._infer_dtype is not None:
+        new_inputs, new_outputs = op._infer_dtype(list(inputs), list(outputs), **node.attrs)
+    elif op._out_dtype is not None:
+        name = op._out_dtype(**node.attrs) if callable(op._out_dtype) else op._out_dtype
+        new_inputs, new_outputs = inputs, [dtype_name(name)] * len(outputs)
+    else:
+        common = next((d for d in (*inputs, *outputs) if d is not None), None)
+        new_inputs = [d or common for d in inputs]
+        new_outputs = [d or common for d in outputs]
+        if any(d != common for d in (*new_inputs, *new_outputs)):
+            given = ", ".join(f"{v.node.name} {d}" for v, d in zip(node.inputs, inputs, strict=True))
+            raise MXNetError(
+                f"Error in operator {node.name}: {op.name}: all inputs and outputs have one dtype; given: {given}; "
+                f"outputs {outputs}. Cast the inputs to one dtype."
+            )
+    changed = False
+    for value, dtype in (*zip(node.inputs, new_inputs, strict=True), *zip(values, new_outputs, strict=True)):
+        if dtype is not None and dtypes[value] is None:
+            dtypes[value] = dtype
+            changed = True
+        elif dtype is not None and dtypes[value] != dtype:
+            raise MXNetError(
+                f"Error in operator {node.name}: {op.name}: {value.node.name} has dtype {dtypes[value]}; expected {dtype}."
+            )
+    return changed

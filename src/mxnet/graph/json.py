@@ -1,0 +1,152 @@
+"""Symbol files: JSON as MXNet 1.9.1 writes it, and every dialect since 0.8 read."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ..base import MXNetError
+from ..ops.registry import get_operator
+from .graph import USER_ATTRIBUTES, Graph, Node, Value
+
+MXNET_VERSION = 10901
+
+
+def dump_graph(graph: Graph) -> str:
+    """The JSON text for a graph, laid out as MXNet 1.9.1 does."""
+    nodes = graph.nodes
+    numbers = {node: number for number, node in enumerate(nodes)}
+    auxiliary = _mutated(graph)
+
+    def entry(value: Value, version: int = 0) -> str:
+        return f"[{numbers[value.node]}, {value.index}, {version}]"
+
+    texts = []
+    for node in nodes:
+        lines = [
+            f'      "op": {json.dumps(node.op.name if node.op else "null")}',
+            f'      "name": {json.dumps(node.name)}',
+        ]
+        attributes = _attributes_to_write(node)
+        if len(attributes) == 1:
+            ((key, value),) = attributes.items()
+            lines.append(f'      "attrs": {{{json.dumps(key)}: {json.dumps(value)}}}')
+        elif attributes:
+            pairs = ", \n".join(f"        {json.dumps(k)}: {json.dumps(v)}" for k, v in sorted(attributes.items()))
+            lines.append(f'      "attrs": {{\n{pairs}\n      }}')
+        inputs = ", ".join(entry(value, int(value.node in auxiliary)) for value in node.inputs)
+        lines.append(f'      "inputs": [{inputs}]')
+        texts.append("    {\n" + ", \n".join(lines) + "\n    }")
+    pointers = [0]
+    for node in nodes:
+        pointers.append(pointers[-1] + node.num_outputs)
+    argument_numbers = ", ".join(str(numbers[node]) for node in nodes if node.op is None)
+    rows = ", \n".join(f"    {pointer}" for pointer in pointers)
+    return (
+        '{\n  "nodes": [\n' + ", \n".join(texts) + "\n  ], \n"
+        f'  "arg_nodes": [{argument_numbers}], \n'
+        f'  "node_row_ptr": [\n{rows}\n  ], \n'
+        f'  "heads": [{", ".join(map(entry, graph.outputs))}], \n'
+        f'  "attrs": {{"mxnet_version": ["int", {MXNET_VERSION}]}}\n}}'
+    )
+
+
+def _mutated(graph: Graph) -> set[Node]:
+    return graph.auxiliary()
+
+
+def _attributes_to_write(node: Node) -> dict[str, str]:
+    return dict(node.attributes)
+
+
+def load_graph(text: str) -> Graph:
+    """The graph in a JSON text, of MXNet 0.8 or newer.
+
+    Raises: MXNetError saying where the text is not a symbol, or which operator is unknown.
+    """
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise MXNetError(f"symbol file: not valid JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise MXNetError(f"symbol file: holds {type(document).__name__}; expected an object with nodes and heads.")
+    rows = _field(document, "nodes", list, "the file")
+    heads = _field(document, "heads", list, "the file")
+    nodes: list[Node] = []
+    for number, row in enumerate(rows):
+        nodes.append(_load_node(row, number, nodes))
+    if not heads:
+        raise MXNetError("symbol file: heads is empty; expected at least one output.")
+    return Graph(_value(head, nodes, f"head {position}") for position, head in enumerate(heads))
+
+
+def _field(row: dict[str, Any], name: str, kind: type, where: str) -> Any:
+    value = row.get(name)
+    if not isinstance(value, kind):
+        raise MXNetError(f"symbol file: {where}: {name!r} is {value!r}; expected a {kind.__name__}.")
+    return value
+
+
+def _value(entry: Any, nodes: list[Node], where: str) -> Value:
+    if not (isinstance(entry, list) and len(entry) >= 2 and all(isinstance(part, int) for part in entry)):
+        raise MXNetError(f"symbol file: {where}: {entry!r} is not [node, output, version].")
+    number, index = entry[0], entry[1]
+    if not 0 <= number < len(nodes):
+        raise MXNetError(f"symbol file: {where}: refers to node {number}; only nodes 0 to {len(nodes) - 1} precede it.")
+    if not 0 <= index < nodes[number].num_outputs:
+        raise MXNetError(
+            f"symbol file: {where}: refers to output {index} of {nodes[number].name!r}, which has "
+            f"{nodes[number].num_outputs}."
+        )
+    return Value(nodes[number], index)
+
+
+def _load_node(row: Any, number: int, nodes: list[Node]) -> Node:
+    where = f"node {number}"
+    if not isinstance(row, dict):
+        raise MXNetError(f"symbol file: {where} is {row!r}; expected an object.")
+    kind, name = _field(row, "op", str, where), _field(row, "name", str, where)
+    where = f"{where} ({kind} {name!r})"
+    attributes: dict[str, str] = {}
+    for field in ("param", "attr", "attrs"):  # 0.8 had the operator's in param and the user's in attr
+        found = row.get(field) or {}
+        if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+            raise MXNetError(f"symbol file: {where}: {field!r} is {found!r}; expected an object of strings.")
+        attributes.update(found)
+    inputs = tuple(_value(entry, nodes, where) for entry in _field(row, "inputs", list, where))
+    if kind == "null":
+        if inputs:
+            raise MXNetError(f"symbol file: {where}: a variable has inputs.")
+        return Node(None, name, (), _with_hidden_keys(attributes))
+    try:
+        op = get_operator(kind)
+    except MXNetError as error:
+        raise MXNetError(f"symbol file: {where}: {error}") from None
+    inputs = _add_missing_inputs(op, name, inputs, attributes)
+    node = Node(op, name, inputs, _with_hidden_keys(attributes, op.attributes))
+    try:
+        expected = node.input_names
+    except MXNetError as error:
+        raise MXNetError(f"symbol file: {where}: {error}") from None
+    if len(expected) != len(inputs):
+        raise MXNetError(
+            f"symbol file: {where}: has {len(inputs)} inputs; expected {len(expected)} ({', '.join(expected)})."
+        )
+    return node
+
+
+def _with_hidden_keys(attributes: dict[str, str], known: Any = ()) -> dict[str, str]:
+    """User's attributes under the names that MXNet 1.x uses: ``lr_mult`` is ``__lr_mult__``."""
+    return {f"__{key}__" if key in USER_ATTRIBUTES and key not in known else key: v for key, v in attributes.items()}
+
+
+def _add_missing_inputs(op: Any, name: str, inputs: tuple[Value, ...], attributes: dict[str, str]) -> tuple[Value, ...]:
+    """Auxiliary states, which files before 0.9 did not list, become variables."""
+    if op.variadic or not op.mutates:
+        return inputs
+    given = {key: value for key, value in attributes.items() if key in op.attributes}
+    names = op.input_names(op.parse_attributes(given))
+    missing = names[len(inputs) :]
+    if missing and all(item in op.mutates for item in missing):
+        return inputs + tuple(Value(Node(None, f"{name}_{item}"), 0) for item in missing)
+    return inputs

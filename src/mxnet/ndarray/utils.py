@@ -1,0 +1,276 @@
+"""Making arrays from Python data, and saving and loading them."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..base import MXNetError
+from ..context import Context, current_context
+from ..files import replace_atomically
+from ..ops.dtypes import dtype_name, torch_dtype
+from . import serialization
+from .invoke import call_by_name, parse_context, wrap
+from .ndarray import NDArray
+
+__all__ = [
+    "arange", "array", "empty", "eye", "from_dlpack", "from_numpy", "full", "linspace", "load", "load_frombuffer",
+    "ones", "save", "to_dlpack_for_read", "to_dlpack_for_write", "waitall", "zeros",
+]  # fmt: skip
+
+
+def _shape(shape: Any) -> tuple[int, ...]:
+    return (int(shape),) if hasattr(shape, "__index__") else tuple(int(extent) for extent in shape)
+
+
+def _only_dense(function: str, stype: Any) -> None:
+    if stype not in (None, "default"):
+        raise MXNetError(f"{function}: storage type {stype!r} is not supported yet; expected 'default'.")
+
+
+def array(source_array: Any, ctx: Context | None = None, dtype: Any = None) -> NDArray:
+    """An array with a copy of the values of anything array-like.
+
+    Args:
+        source_array: NDArray, NumPy array, torch tensor, number or (nested) list.
+        ctx: device; default the current context.
+        dtype: default the dtype of an NDArray, float32 for everything else.
+    Raises: TypeError if the source isn't array-like.
+    """
+    if isinstance(source_array, NDArray):
+        tensor = source_array._data
+        dtype = dtype or tensor.dtype
+    elif isinstance(source_array, torch.Tensor):
+        tensor = source_array.detach()
+    else:
+        try:
+            values = np.asarray(source_array, dtype=None if isinstance(source_array, np.ndarray) else _wide(dtype))
+        except (ValueError, TypeError):
+            values = None
+        if values is None or values.dtype.kind in "OSUMmcV":
+            raise TypeError("source_array must be array like object")
+        tensor = torch.from_numpy(values if values.flags.writeable and _fits(values) else values.copy())
+    ctx = parse_context(ctx)
+    return wrap(NDArray, tensor.to(ctx.torch_device, _dtype(dtype), copy=True).contiguous(), ctx)
+
+
+def _wide(dtype: Any) -> Any:
+    """A NumPy dtype for parsing Python numbers; bfloat16 goes through float32."""
+    name = dtype_name(dtype)
+    return np.float32 if name == "bfloat16" else np.dtype(name)
+
+
+def _fits(values: np.ndarray[Any, Any]) -> bool:
+    return all(stride >= 0 for stride in values.strides) and values.dtype.isnative
+
+
+def _dtype(dtype: Any) -> torch.dtype:
+    return torch_dtype(dtype)
+
+
+def empty(shape: Any, ctx: Context | None = None, dtype: Any = None, stype: str | None = None) -> NDArray:
+    """An array whose values are not set."""
+    _only_dense("empty", stype)
+    ctx = parse_context(ctx)
+    return wrap(NDArray, torch.empty(_shape(shape), dtype=_dtype(dtype), device=ctx.torch_device), ctx)
+
+
+def zeros(shape: Any, ctx: Context | None = None, dtype: Any = None, stype: str | None = None, **kwargs: Any) -> NDArray:
+    """An array of zeros; ``out=`` names an array to fill instead."""
+    _only_dense("zeros", stype)
+    return _filled("zeros", shape, 0, ctx, dtype, kwargs)
+
+
+def ones(shape: Any, ctx: Context | None = None, dtype: Any = None, **kwargs: Any) -> NDArray:
+    """An array of ones; ``out=`` names an array to fill instead."""
+    return _filled("ones", shape, 1, ctx, dtype, kwargs)
+
+
+def full(shape: Any, val: float, ctx: Context | None = None, dtype: Any = "float32", out: NDArray | None = None) -> NDArray:
+    """An array filled with one value."""
+    return _filled("full", shape, val, ctx, dtype, {"out": out})
+
+
+def _filled(
+    function: str, shape: Any, value: float, ctx: Context | None, dtype: Any, keywords: dict[str, Any]
+) -> NDArray:
+    out = keywords.pop("out", None)
+    keywords.pop("name", None)
+    if keywords:
+        raise TypeError(f"{function}: unknown keyword {next(iter(keywords))!r}")
+    if out is not None:
+        if out.shape != _shape(shape):
+            raise MXNetError(f"{function}: out has shape {out.shape}; expected {_shape(shape)}.")
+        out[:] = value
+        return out
+    ctx = parse_context(ctx)
+    if isinstance(value, NDArray):
+        value = value.asscalar()
+    tensor = torch.full(_shape(shape), value, dtype=_dtype(dtype), device=ctx.torch_device)
+    return wrap(NDArray, tensor, ctx)
+
+
+def arange(
+    start: float, stop: float | None = None, step: float = 1.0, repeat: int = 1, infer_range: bool | None = None,
+    ctx: Context | None = None, dtype: Any = "float32",
+) -> NDArray:  # fmt: skip
+    """Evenly spaced values in [start, stop), each repeated `repeat` times; one number means [0, start).
+
+    infer_range (take the end from the consumer's shape) has a meaning in symbols only.
+    """
+    if infer_range:
+        raise MXNetError("arange: infer_range=True has no meaning for arrays; use mx.sym.arange or give stop.")
+    return call_by_name(
+        "_arange", start=start, stop=stop, step=step, repeat=repeat, dtype=dtype_name(dtype), ctx=_context_string(ctx)
+    )
+
+
+def linspace(
+    start: float, stop: float, num: int, endpoint: bool = True, ctx: Context | None = None, dtype: Any = "float32"
+) -> NDArray:
+    """num evenly spaced values from start to stop, with or without stop itself."""
+    return call_by_name(
+        "_linspace", start=start, stop=stop, num=num, endpoint=endpoint, dtype=dtype_name(dtype),
+        ctx=_context_string(ctx),
+    )  # fmt: skip
+
+
+def eye(N: int, M: int = 0, k: int = 0, ctx: Context | None = None, dtype: Any = None, **kwargs: Any) -> NDArray:
+    """An (N, M) array (M = 0: N) with ones on diagonal k."""
+    return call_by_name("_eye", N=N, M=M, k=k, ctx=_context_string(ctx), dtype=dtype_name(dtype), **kwargs)
+
+
+def _context_string(ctx: Context | None) -> str:
+    return str(ctx if ctx is not None else current_context())
+
+
+def from_numpy(ndarray: np.ndarray[Any, Any], zero_copy: bool = True, array_cls: type = NDArray) -> NDArray:
+    """An array with the dtype of a NumPy array; with zero_copy both share memory and the NumPy array turns read-only.
+
+    Raises: ValueError with zero_copy unless the NumPy array is C-contiguous.
+    """
+    if not zero_copy:
+        return wrap(array_cls, torch.from_numpy(ndarray.copy()), Context("cpu", 0))
+    if not ndarray.flags["C_CONTIGUOUS"]:
+        raise ValueError("Only c-contiguous arrays are supported for zero-copy")
+    shared = torch.from_numpy(ndarray)
+    ndarray.flags["WRITEABLE"] = False
+    return wrap(array_cls, shared, Context("cpu", 0))
+
+
+def from_dlpack(dlpack: Any) -> NDArray:
+    """An array that shares memory with a DLPack capsule or with an object that offers ``__dlpack__``."""
+    return NDArray(torch.utils.dlpack.from_dlpack(dlpack))
+
+
+def to_dlpack_for_read(data: NDArray) -> Any:
+    """A DLPack capsule that shares memory with the array; the receiver must not write."""
+    return data.to_dlpack_for_read()
+
+
+def to_dlpack_for_write(data: NDArray) -> Any:
+    """A DLPack capsule that shares memory with the array."""
+    return data.to_dlpack_for_write()
+
+
+def waitall() -> None:
+    """Wait until all devices have finished what they were given."""
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        for device in range(torch.cuda.device_count()):
+            torch.cuda.synchronize(device)
+
+
+# Files
+
+
+def _store(array: NDArray) -> serialization.StoredArray:
+    if not isinstance(array, NDArray):
+        raise ValueError(f"save: got {type(array)}; expected NDArrays.")
+    data = array._data.contiguous().cpu()
+    name = dtype_name(data.dtype)
+    values = data.view(torch.uint16).numpy() if name == "bfloat16" else data.numpy()
+    context = (array._ctx.device_typeid, array._ctx.device_id)
+    return serialization.StoredArray(
+        dtype=name, shape=tuple(data.shape), stype="default", data=values, aux=(), context=context
+    )
+
+
+def _restore(stored: serialization.StoredArray, where: str) -> NDArray | None:
+    if stored.stype != "default":
+        raise MXNetError(f"{where}: holds an array of storage type {stored.stype}, which is not supported yet.")
+    if stored.data is None:
+        return None
+    values = stored.data
+    tensor = torch.from_numpy(values if values.flags.writeable else values.copy())
+    if stored.dtype == "bfloat16":
+        tensor = tensor.view(torch.bfloat16)
+    return wrap(NDArray, tensor.reshape(stored.shape), Context("cpu", 0))
+
+
+def save(fname: str, data: Any) -> None:
+    """Save arrays to a file in MXNet's format; an existing file is replaced only once the new one is whole.
+
+    Args:
+        fname: path.
+        data: NDArray, list of NDArray, or dict from str to NDArray.
+    Raises: ValueError for other data.
+    """
+    names: list[str] = []
+    if isinstance(data, NDArray):
+        arrays = [data]
+    elif isinstance(data, dict):
+        if not all(isinstance(name, str) for name in data):
+            raise ValueError("save: the keys of a dict of NDArrays must be strings.")
+        names, arrays = list(data), list(data.values())
+    elif isinstance(data, list | tuple):
+        arrays = list(data)
+    else:
+        raise ValueError("data needs to either be a NDArray, dict of str, NDArray pairs or a list of NDarrays.")
+    stored = [_store(array) for array in arrays]
+    with replace_atomically(fname, "wb") as file:
+        serialization.write(file, stored, names)
+
+
+def load(fname: str) -> Any:
+    """The arrays of a file in MXNet's format (any version): a dict if they are named, else a list.
+
+    Raises: MXNetError if there is no such file, or it is cut short or corrupt.
+    """
+    try:
+        with open(os.fspath(fname), "rb") as file:
+            buffer = file.read()
+    except OSError as error:
+        raise MXNetError(f"load: cannot open {fname!r}: {error.strerror}") from error
+    return _load(buffer, str(fname))
+
+
+def load_frombuffer(buf: bytes) -> Any:
+    """The arrays of the bytes of a file; see `load`."""
+    if not isinstance(buf, bytes | bytearray | memoryview):
+        raise MXNetError(f"load_frombuffer: got {type(buf)}; expected bytes.")
+    return _load(bytes(buf), "buffer")
+
+
+def _load(buffer: bytes, where: str) -> Any:
+    try:
+        stored, names = serialization.decode(buffer)
+    except MXNetError as error:
+        raise MXNetError(f"load: {where}: {error}") from error
+    arrays = [_restore(item, where) for item in stored]
+    return dict(zip(names, arrays, strict=True)) if names else arrays
+
+
+def encode_one(array: NDArray) -> bytes:
+    """The bytes of one array, for pickling."""
+    return serialization.encode_one(_store(array))
+
+
+def decode_one(buffer: bytes) -> NDArray:
+    """The array in the bytes of `encode_one` or of a pickle written by MXNet."""
+    array = _restore(serialization.decode_one(buffer), "pickle")
+    if array is None:
+        raise MXNetError("unpickle: the array is empty")
+    return array

@@ -1,0 +1,133 @@
+"""Arithmetic of two operands, each an array or a number: what elementwise, broadcasting and scalar operators share.
+
+The result has the dtype of the array operands, which are equal. Integers divide and take powers rounding towards zero;
+comparisons and logic give 0 and 1 in the dtype of the operands. Kernels broadcast as NumPy does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+Operand = Any  # Tensor or a number; at least one operand of a kernel is a Tensor
+Kernel = Callable[[Operand, Operand], Tensor]
+Gradient = Callable[[Tensor, Operand, Operand], tuple[Tensor | None, Tensor | None]]
+
+
+def _array(lhs: Operand, rhs: Operand) -> Tensor:
+    return lhs if isinstance(lhs, Tensor) else rhs
+
+
+def _floating(function: Kernel) -> Kernel:
+    """The kernel that applies a function to floating operands, and through float64 to integers."""
+
+    def kernel(lhs: Operand, rhs: Operand) -> Tensor:
+        array = _array(lhs, rhs)
+        if array.is_floating_point():
+            return function(lhs, rhs)
+        lhs, rhs = (item.double() if isinstance(item, Tensor) else item for item in (lhs, rhs))
+        return function(lhs, rhs).to(array.dtype)
+
+    return kernel
+
+
+def divide(lhs: Operand, rhs: Operand) -> Tensor:
+    """lhs / rhs; integers are rounded towards zero, and dividing them by zero is an error."""
+    if _array(lhs, rhs).is_floating_point():
+        return torch.true_divide(lhs, rhs) if isinstance(lhs, Tensor) else lhs / rhs
+    if isinstance(lhs, Tensor):
+        return torch.div(lhs, rhs, rounding_mode="trunc")
+    return torch.div(torch.full_like(rhs, lhs), rhs, rounding_mode="trunc")
+
+
+def modulo(lhs: Operand, rhs: Operand) -> Tensor:
+    """The remainder with the sign of the divisor; 0 when the divisor is 0."""
+    if not isinstance(rhs, Tensor):
+        return torch.zeros_like(lhs) if rhs == 0 else torch.remainder(lhs, rhs)
+    if rhs.is_floating_point():
+        return torch.remainder(lhs, rhs).masked_fill(rhs == 0, 0)
+    zero = rhs == 0
+    return torch.remainder(lhs, rhs.masked_fill(zero, 1)).masked_fill(zero, 0)
+
+
+def _hypot(lhs: Operand, rhs: Operand) -> Tensor:
+    return torch.hypot(*_arrays(lhs, rhs))
+
+
+def _arrays(lhs: Operand, rhs: Operand) -> tuple[Tensor, Tensor]:
+    """Both operands as arrays of one dtype, for functions of torch that take no numbers."""
+    array = _array(lhs, rhs)
+    lhs, rhs = (item if isinstance(item, Tensor) else array.new_full((), item) for item in (lhs, rhs))
+    return lhs, rhs
+
+
+def maximum(lhs: Operand, rhs: Operand) -> Tensor:
+    """The larger operand."""
+    return torch.maximum(*_arrays(lhs, rhs))
+
+
+def minimum(lhs: Operand, rhs: Operand) -> Tensor:
+    """The smaller operand."""
+    return torch.minimum(*_arrays(lhs, rhs))
+
+
+def _comparison(function: Callable[[Tensor, Operand], Tensor]) -> Kernel:
+    return lambda lhs, rhs: function(lhs, rhs).to(lhs.dtype)
+
+
+def _logic(function: Callable[[Any, Any], Any]) -> Kernel:
+    return lambda lhs, rhs: function(lhs != 0, rhs != 0).to(lhs.dtype)
+
+
+power = _floating(torch.pow)
+hypot = _floating(_hypot)
+equal = _comparison(torch.eq)
+not_equal = _comparison(torch.ne)
+greater = _comparison(torch.gt)
+greater_equal = _comparison(torch.ge)
+lesser = _comparison(torch.lt)
+lesser_equal = _comparison(torch.le)
+logical_and = _logic(lambda lhs, rhs: lhs & rhs)
+logical_or = _logic(lambda lhs, rhs: lhs | rhs)
+logical_xor = _logic(lambda lhs, rhs: lhs ^ rhs)
+
+# Gradients, where they aren't those that torch derives: (head_grad, lhs, rhs) -> those of lhs and of rhs, not yet summed
+# over broadcast axes, computed for arrays only.
+
+
+def maximum_gradient(head_grad: Tensor, lhs: Operand, rhs: Operand) -> tuple[Tensor, Tensor]:
+    """Where operands are equal the gradient is that of lhs."""
+    chosen = lhs >= rhs
+    return head_grad * chosen, head_grad * (lhs < rhs)
+
+
+def minimum_gradient(head_grad: Tensor, lhs: Operand, rhs: Operand) -> tuple[Tensor, Tensor]:
+    """Where operands are equal the gradient is that of lhs."""
+    return head_grad * (lhs <= rhs), head_grad * (lhs > rhs)
+
+
+def no_gradient(head_grad: Tensor, lhs: Operand, rhs: Operand) -> tuple[Tensor, Tensor]:
+    """Comparisons and logic are constant almost everywhere."""
+    zeros = torch.zeros_like(head_grad)
+    return zeros, zeros
+
+
+def modulo_gradient(head_grad: Tensor, lhs: Operand, rhs: Operand) -> tuple[Tensor, Tensor]:
+    """1 for lhs, and -floor(lhs / rhs) for rhs."""
+    return head_grad, head_grad * -torch.floor(torch.true_divide(*_arrays(lhs, rhs)))
+
+
+def power_gradient(head_grad: Tensor, lhs: Operand, rhs: Operand) -> tuple[Tensor | None, Tensor | None]:
+    """rhs * lhs**(rhs - 1) for lhs, and log(lhs) * lhs**rhs for rhs."""
+    of_lhs = head_grad * (torch.pow(lhs, rhs - 1) * rhs) if isinstance(lhs, Tensor) else None
+    of_rhs = head_grad * (torch.pow(lhs, rhs) * torch.log(_arrays(lhs, rhs)[0])) if isinstance(rhs, Tensor) else None
+    return of_lhs, of_rhs
+
+
+def hypot_gradient(head_grad: Tensor, lhs: Operand, rhs: Operand) -> tuple[Tensor, Tensor]:
+    """lhs / hypot(lhs, rhs) for lhs, and likewise for rhs."""
+    length = hypot(lhs, rhs)
+    return head_grad * (lhs / length), head_grad * (rhs / length)

@@ -1,0 +1,78 @@
+"""The public symbolic function of each operator, with a real signature."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..base import MXNetError, _Null
+from ..ndarray.invoke import attribute_names
+from ..ops.registry import Operator, all_operators, get_operator
+from .symbol import Symbol, compose
+
+_FIXED = """
+def {name}({parameters}name=None, attr=None, out=None, **kwargs):
+    return CALL([{inputs}], {{{given}**kwargs}}, name, attr)
+"""
+_VARIADIC = """
+def {name}(*{inputs}, {parameters}name=None, attr=None, out=None, **kwargs):
+    return CALL({inputs}, {{{given}**kwargs}}, name, attr)
+"""
+
+
+def make_function(op: Operator, name: str, module: str) -> Callable[..., Any]:
+    """The public symbolic function for an operator, with the operator's docstring; ``out`` has no meaning."""
+    attributes = attribute_names(op)
+    parameters = "".join(f"{a}=_Null, " for a in attributes)
+    given = "".join(f"{a!r}: {a}, " for a in attributes)
+    hint = name.lower()
+
+    def call(inputs: Sequence[Any], values: dict[str, Any], label: str | None, attr: dict[str, str] | None) -> Symbol:
+        if op.variadic:
+            inputs = _variadic_inputs(op, inputs, values)
+        return compose(op, inputs, values, hint=hint, name=label, attr=attr)
+
+    if op.variadic:
+        source = _VARIADIC.format(name=name, inputs=op.inputs[0], parameters=parameters, given=given)
+    else:
+        inputs = "".join(f"{i}=None, " for i in op.inputs)
+        source = _FIXED.format(name=name, parameters=inputs + parameters, inputs=", ".join(op.inputs), given=given)
+    namespace = {"_Null": _Null, "CALL": call}
+    exec(compile(source, f"<symbol {op.name}>", "exec"), namespace)
+    function: Callable[..., Any] = namespace[name]  # type: ignore[assignment]
+    function.__module__ = module
+    function.__doc__ = op.function.__doc__
+    return function
+
+
+def _variadic_inputs(op: Operator, inputs: Sequence[Any], values: dict[str, Any]) -> Sequence[Any]:
+    """The inputs, given one by one, as a list, or by the names arg0, arg1, ...; checks the declared count."""
+    if len(inputs) == 1 and isinstance(inputs[0], list | tuple):
+        inputs = inputs[0]
+    named = sorted((key for key in values if key.startswith("arg") and key[3:].isdigit()), key=lambda key: int(key[3:]))
+    inputs = [*inputs, *(values.pop(key) for key in named)]
+    count = values.pop(op.num_inputs_attr, _Null) if op.num_inputs_attr not in op.attributes else _Null
+    if count is not _Null and int(count) != len(inputs):
+        raise MXNetError(f"{op.name}: {op.num_inputs_attr}={count}, but {len(inputs)} symbols were given.")
+    return inputs
+
+
+class _OperatorMethod:
+    """A method made from an operator when it is first used."""
+
+    def __init__(self, name: str):
+        self.name = name
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        function = make_function(get_operator(self.name), self.name, "mxnet.symbol.symbol")
+        setattr(Symbol, self.name, function)
+        return function if instance is None else function.__get__(instance, owner)
+
+
+def add_operator_methods() -> None:
+    """Give Symbol the methods that come from operators."""
+    for op in all_operators():
+        if op.method:
+            for name in (op.name, *op.aliases):
+                if not name.startswith("_") and name not in vars(Symbol):
+                    setattr(Symbol, name, _OperatorMethod(name))

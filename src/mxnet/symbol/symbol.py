@@ -1,0 +1,711 @@
+"""Symbol: outputs of a graph, composed by calling operators, and inferred, saved, bound and evaluated."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..attribute import AttrScope
+from ..base import MXNetError, NotImplementedForSymbol, _Null
+from ..context import Context
+from ..graph.graph import USER_ATTRIBUTES, Graph, Node, Value
+from ..graph.infer import infer_dtypes, infer_shapes, is_known
+from ..graph.json import dump_graph, load_graph
+from ..name import NameManager
+from ..ops.attributes import format_attribute
+from ..ops.dtypes import DTYPE_CODES, dtype_name, numpy_dtype
+from ..ops.registry import Operator, PartialShape, get_operator
+
+NUMBERS = (int, float, np.number, np.bool_)
+
+
+class NotASymbolError(MXNetError, AssertionError, TypeError):
+    """Something that is not a symbol was passed where an operator takes a symbol."""
+
+
+class Symbol:
+    """One or more outputs of a graph of operators; nothing is computed until it is bound to arrays.
+
+    Symbols come from `mx.sym.var` and from operators (`mx.sym.FullyConnected(data=...)`). Calling a symbol composes
+    it with others; indexing picks outputs.
+    """
+
+    __slots__ = ("_graph", "_outputs")
+
+    def __init__(self, handle: Any):
+        """A symbol for the outputs of a graph.
+
+        Args:
+            handle: a Graph, a sequence of its values, or another Symbol.
+        """
+        if isinstance(handle, Symbol):
+            self._outputs: tuple[Value, ...] = handle._outputs
+        elif isinstance(handle, Graph):
+            self._outputs = handle.outputs
+        else:
+            self._outputs = tuple(handle)
+        self._graph: Graph | None = handle if isinstance(handle, Graph) else None
+
+    @property
+    def graph(self) -> Graph:
+        """The graph that the outputs depend on."""
+        if self._graph is None:
+            self._graph = Graph(self._outputs)
+        return self._graph
+
+    @property
+    def handle(self) -> Graph:
+        """The graph (MXNet has a C handle here)."""
+        return self.graph
+
+    # Names and structure
+
+    @property
+    def name(self) -> str | None:
+        """The name of the node that all outputs belong to; None for a group."""
+        nodes = {value.node for value in self._outputs}
+        return self._outputs[0].node.name if len(nodes) == 1 else None
+
+    def __repr__(self) -> str:
+        if self.name is None:
+            return f"<{type(self).__name__} group [{', '.join(str(part.name) for part in self)}]>"
+        return f"<{type(self).__name__} {self.name}>"
+
+    def __len__(self) -> int:
+        return len(self._outputs)
+
+    def __iter__(self) -> Iterator[Symbol]:
+        return (type(self)((value,)) for value in self._outputs)
+
+    def __getitem__(self, index: Any) -> Any:
+        """The output with a number or a name, or the group of a slice of them.
+
+        Raises: ValueError for a name that no output, or more than one, has; IndexError for a number out of range.
+        """
+        if isinstance(index, str):
+            found = [value for value, name in zip(self._outputs, self.list_outputs(), strict=True) if name == index]
+            if len(found) != 1:
+                problem = "Cannot find output that matches name" if not found else "There are multiple outputs with name"
+                raise ValueError(f'{problem} "{index}"')
+            return type(self)(found)
+        if isinstance(index, slice):
+            return type(self)(self._outputs[index])
+        if not isinstance(index, int | np.integer):
+            raise TypeError("Symbol only support integer index to fetch i-th output")
+        if not -len(self._outputs) <= index < len(self._outputs):
+            raise IndexError(f"index {index} is out of range: the symbol has {len(self._outputs)} outputs")
+        return type(self)((self._outputs[index],))
+
+    def list_arguments(self) -> list[str]:
+        """Names of the variables that are not auxiliary states, in depth-first order."""
+        auxiliary = self.graph.auxiliary()
+        return [node.name for node in self.graph.variables if node not in auxiliary]
+
+    def list_auxiliary_states(self) -> list[str]:
+        """Names of the variables that operators change in place, in depth-first order."""
+        auxiliary = self.graph.auxiliary()
+        return [node.name for node in self.graph.variables if node in auxiliary]
+
+    def list_inputs(self) -> list[str]:
+        """Names of all variables, in depth-first order."""
+        return [node.name for node in self.graph.variables]
+
+    def list_outputs(self) -> list[str]:
+        """Names of the outputs."""
+        return [value.node.output_name(value.index) for value in self._outputs]
+
+    def get_internals(self) -> Symbol:
+        """The group of every output of every node."""
+        return type(self)(
+            Value(node, index) for node in self.graph.nodes for index in range(node.num_visible_outputs)
+        )
+
+    def get_children(self) -> Symbol | None:
+        """The group of the inputs of the output nodes; None for a variable."""
+        nodes = dict.fromkeys(value.node for value in self._outputs)
+        children = [value for node in nodes for value in node.inputs]
+        return type(self)(children) if children else None
+
+    # Attributes
+
+    def attr(self, key: str) -> str | None:
+        """The string of an attribute of the node, or None; user's attributes also without underscores."""
+        if self.name is None:
+            return None
+        return _shown_attributes(self._outputs[0].node).get(key)
+
+    def list_attr(self, recursive: bool = False) -> dict[str, str]:
+        """All attributes of the node.
+
+        Raises: DeprecationWarning as an error with recursive; use attr_dict.
+        """
+        if recursive:
+            raise DeprecationWarning("Symbol.list_attr with recursive=True has been deprecated. Please use attr_dict instead.")
+        return _shown_attributes(self._outputs[0].node) if self.name is not None else {}
+
+    def attr_dict(self) -> dict[str, dict[str, str]]:
+        """For each node that has some, its attributes."""
+        return {node.name: _shown_attributes(node) for node in self.graph.nodes if node.attributes}
+
+    def _set_attr(self, **kwargs: str) -> None:
+        for key, value in kwargs.items():
+            if not isinstance(value, str):
+                raise ValueError("Set Attr only accepts string values")
+            for node in {value_.node for value_ in self._outputs}:
+                node.attributes[_hidden_key(key)] = value
+
+    # Composition
+
+    def __call__(self, *args: Symbol, **kwargs: Any) -> Symbol:
+        """A copy in which variables are replaced by other symbols.
+
+        Args: symbols by the name of the variable they replace; ``name`` renames the output node.
+        Raises: MXNetError for positional symbols on a graph, or a name that is no variable.
+        """
+        name = kwargs.pop("name", None)
+        if args:
+            raise MXNetError("General composition only support kwargs for now: pass each symbol by the variable's name.")
+        for key, symbol in kwargs.items():
+            if not isinstance(symbol, Symbol):
+                raise TypeError("Compose expect `Symbol` as arguments")
+            if len(symbol) != 1:
+                raise MXNetError(f"Keyword Argument {key} is a tuple, single value is required")
+        known = self.list_inputs()
+        for key in kwargs:
+            if key not in known:
+                raise MXNetError(f"Symbol {self.name}: there is no variable {key!r}; it has {', '.join(known)}.")
+        heads = {value.node for value in self._outputs}
+
+        def choose(node: Node) -> Node | Value:
+            if node.op is None:
+                return kwargs[node.name]._outputs[0] if node.name in kwargs else node
+            if name and node in heads:
+                return Node(node.op, name, node.inputs, node.attributes)
+            return node
+
+        return type(self)(self.graph.rebuild(choose))
+
+    def __copy__(self) -> Symbol:
+        return self.__deepcopy__({})
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Symbol:
+        graph = self.graph.rebuild(lambda node: Node(node.op, node.name, node.inputs, node.attributes))
+        return type(self)(graph)
+
+    def __getstate__(self) -> dict[str, str]:
+        return {"handle": self.tojson()}
+
+    def __setstate__(self, state: dict[str, str]) -> None:
+        graph = load_graph(state["handle"])
+        self._outputs, self._graph = graph.outputs, graph
+
+    # Inference
+
+    def infer_shape(self, *args: Any, **kwargs: Any) -> tuple[Any, Any, Any]:
+        """Shapes of arguments, outputs and auxiliary states, from those of some arguments.
+
+        Args: shapes of arguments in order (None or () where not known), or by name; 0 stands for an unknown size.
+        Returns: three lists of tuples; three Nones (with a warning) if not everything can be inferred.
+        Raises: MXNetError if the shapes contradict each other.
+        """
+        shapes = self._infer_shapes(args, kwargs)
+        result = self._split(shapes)
+        if not all(is_known(shape) for shape in (*result[0], *result[1], *result[2])):
+            unknown = [
+                f"{name}: {_shown_shape(shape)}"
+                for name, shape in zip(self.list_arguments(), result[0], strict=True) if not is_known(shape)
+            ]  # fmt: skip
+            warnings.warn(
+                "Cannot decide shape for the following arguments (0s in shape means unknown dimensions). "
+                "Consider providing them as input:\n\t" + "\n\t".join(unknown), stacklevel=2,
+            )  # fmt: skip
+            return None, None, None
+        return result
+
+    def infer_shape_partial(self, *args: Any, **kwargs: Any) -> tuple[Any, Any, Any]:
+        """Like `infer_shape`, but unknown sizes come out as 0 and unknown shapes as ()."""
+        arguments, outputs, auxiliary = self._split(self._infer_shapes(args, kwargs))
+        return tuple([_shown_shape(shape) for shape in part] for part in (arguments, outputs, auxiliary))  # type: ignore[return-value]
+
+    def _infer_shapes(self, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[Value, PartialShape]:
+        if args and kwargs:
+            raise ValueError("Can only specify known argument shapes either by positional or kwargs way.")
+        if args:
+            kwargs = {n: s for n, s in zip(self.list_arguments(), args, strict=False) if s is not None}
+        known: dict[str, PartialShape] = {}
+        for name, shape in kwargs.items():
+            if shape is None:
+                continue
+            if not isinstance(shape, tuple | list):
+                raise TypeError(f"Arguments need to be shapes (tuple), but argument {name} is {type(shape)}.")
+            sizes = tuple(-1 if extent in (0, -1, None) else int(extent) for extent in shape)
+            known[name] = sizes or None
+        unknown = set(known) - set(self.list_inputs())
+        if unknown:
+            raise MXNetError(
+                f"infer_shape: there is no argument {sorted(unknown)[0]!r}; the arguments are "
+                f"{', '.join(self.list_inputs())}."
+            )
+        return infer_shapes(self.graph, known)
+
+    def infer_type(self, *args: Any, **kwargs: Any) -> tuple[Any, Any, Any]:
+        """Dtypes of arguments, outputs and auxiliary states, from those of some arguments.
+
+        Returns: three lists of NumPy types; three Nones if nothing is known at all.
+        Raises: MXNetError if the dtypes contradict each other.
+        """
+        result = self._infer_dtypes(args, kwargs, "float32")
+        if not args and not kwargs and all(d is None for d in self._infer_dtypes(args, kwargs, None)[0]):
+            return None, None, None
+        return result
+
+    def infer_type_partial(self, *args: Any, **kwargs: Any) -> tuple[Any, Any, Any]:
+        """Like `infer_type`, with None for what is not known."""
+        return self._infer_dtypes(args, kwargs, None)
+
+    def _infer_dtypes(self, args: Sequence[Any], kwargs: dict[str, Any], default: str | None) -> tuple[Any, Any, Any]:
+        if args and kwargs:
+            raise ValueError("Can only specify known argument types either by positional or kwargs way.")
+        if args:
+            kwargs = dict(zip(self.list_arguments(), args, strict=False))
+        known = {name: dtype_name(dtype) for name, dtype in kwargs.items() if dtype is not None}
+        dtypes = infer_dtypes(self.graph, known, default)
+        return self._split({value: None if d is None else numpy_dtype(d) for value, d in dtypes.items()})
+
+    def _split(self, found: dict[Value, Any]) -> tuple[list[Any], list[Any], list[Any]]:
+        auxiliary = self.graph.auxiliary()
+        variables = self.graph.variables
+        return (
+            [found[Value(node, 0)] for node in variables if node not in auxiliary],
+            [found[value] for value in self._outputs],
+            [found[Value(node, 0)] for node in variables if node in auxiliary],
+        )
+
+    # Files
+
+    def tojson(self, remove_amp_cast: bool = True) -> str:
+        """The JSON text of the graph.
+
+        Args:
+            remove_amp_cast: leave out the casts that automatic mixed precision put in.
+        """
+        graph = self.graph
+        if remove_amp_cast:
+            graph = graph.rebuild(_without_amp_cast)
+        return dump_graph(graph)
+
+    def save(self, fname: str, remove_amp_cast: bool = True) -> None:
+        """Save the JSON text to a file, replaced only once it is whole."""
+        from ..files import replace_atomically
+
+        if not isinstance(fname, str | os.PathLike):
+            raise TypeError("fname need to be string")
+        with replace_atomically(fname, "w") as file:
+            file.write(self.tojson(remove_amp_cast))
+
+    def debug_str(self) -> str:
+        """The nodes with their inputs and attributes, as text."""
+        lines = ["Symbol Outputs:"]
+        lines += [f"\toutput[{i}]={value.node.name}({value.index})" for i, value in enumerate(self._outputs)]
+        variables = set(self.graph.variables)
+        for node in self.graph.nodes:
+            if node.op is None:
+                lines.append(f"Variable:{node.name}")
+                continue
+            lines += ["-" * 20, f"Op:{node.op.name}, Name={node.name}", "Inputs:"]
+            for position, value in enumerate(node.inputs):
+                version = " version=0" if value.node in variables else ""
+                lines.append(f"\targ[{position}]={value.node.name}({value.index}){version}")
+            if node.attributes:
+                lines.append("Attrs:")
+                lines += [f"\t{key}={value}" for key, value in sorted(node.attributes.items())]
+        return "\n".join(lines) + "\n"
+
+    # Running
+
+    def bind(
+        self, ctx: Context, args: Any, args_grad: Any = None, grad_req: Any = "write", aux_states: Any = None,
+        group2ctx: dict[str, Context] | None = None, shared_exec: Any = None,
+    ) -> Any:  # fmt: skip
+        """An executor on given arrays.
+
+        Args:
+            ctx: device.
+            args: arrays of all arguments, as a list or by name.
+            args_grad: arrays that take the gradients, as a list (None: no gradient) or by name.
+            grad_req: "write", "add" or "null", for all, as a list, or by name.
+            aux_states: arrays of all auxiliary states, as a list or by name.
+            group2ctx: devices of the groups that the attribute ctx_group names.
+            shared_exec: an executor whose memory may be used too.
+        Raises: ValueError if an array is missing; MXNetError if shapes contradict each other.
+        """
+        from ..executor import bind
+
+        return bind(self, ctx, args, args_grad, grad_req, aux_states, group2ctx, shared_exec)
+
+    def simple_bind(
+        self, ctx: Context, grad_req: Any = "write", type_dict: dict[str, Any] | None = None,
+        stype_dict: dict[str, str] | None = None, group2ctx: dict[str, Context] | None = None,
+        shared_arg_names: list[str] | None = None, shared_exec: Any = None,
+        shared_buffer: dict[str, Any] | None = None, **kwargs: Any,
+    ) -> Any:  # fmt: skip
+        """An executor on arrays of zeros, made for the shapes that follow from the given ones.
+
+        Args:
+            ctx, grad_req, group2ctx, shared_exec: as for `bind`.
+            type_dict: dtypes of arguments by name.
+            stype_dict: storage types of arguments by name; only "default".
+            shared_arg_names: arguments whose arrays are taken from shared_exec.
+            shared_buffer: arrays by name that are used where they are large enough, and to which new ones are added.
+            kwargs: shapes of arguments by name.
+        Raises: MXNetError if a shape can't be inferred, or shapes contradict each other.
+        """
+        from ..executor import simple_bind
+
+        return simple_bind(
+            self, ctx, grad_req, type_dict, stype_dict, group2ctx, shared_arg_names, shared_exec, shared_buffer, kwargs
+        )
+
+    def eval(self, ctx: Context | None = None, **kwargs: Any) -> list[Any]:
+        """The values of the outputs for arrays given by name."""
+        from ..context import current_context
+
+        return self.bind(ctx or current_context(), kwargs, grad_req="null").forward()
+
+    def gradient(self, wrt: list[str]) -> Symbol:
+        """Not available, as in MXNet 1.9.1: bind the symbol and call backward.
+
+        Raises: MXNetError always.
+        """
+        raise MXNetError("Symbol.gradient is not implemented; use bind(...).backward() or autograd.")
+
+    # What only arrays have
+
+    def _only_arrays(self, name: str, *args: Any) -> Any:
+        raise NotImplementedForSymbol(name, None, *args)
+
+    def __bool__(self) -> bool:
+        raise NotImplementedForSymbol("__bool__", "bool")
+
+    def wait_to_read(self) -> None:
+        """Only arrays have this."""
+        self._only_arrays("wait_to_read")
+
+    def asnumpy(self) -> None:
+        """Only arrays have this."""
+        self._only_arrays("asnumpy")
+
+    def asscalar(self) -> None:
+        """Only arrays have this."""
+        self._only_arrays("asscalar")
+
+    def copy(self) -> None:
+        """Only arrays have this."""
+        self._only_arrays("copy")
+
+    def as_in_context(self) -> None:
+        """Only arrays have this."""
+        self._only_arrays("as_in_context")
+
+    def detach(self) -> None:
+        """Only arrays have this."""
+        self._only_arrays("detach")
+
+    def backward(self) -> None:
+        """Only arrays have this."""
+        self._only_arrays("backward")
+
+    def as_nd_ndarray(self) -> Symbol:
+        """This symbol as mx.sym.Symbol."""
+        return self
+
+    def as_np_ndarray(self) -> Any:
+        """This symbol as mx.sym.np._Symbol."""
+        raise MXNetError("Symbol.as_np_ndarray is not available yet: symbols of mx.np come later (docs/status.md).")
+
+    # Methods with a signature of their own
+
+    def astype(self, dtype: Any = _Null, **kwargs: Any) -> Symbol:
+        """Elements cast to dtype."""
+        return compose(get_operator("Cast"), [self], {"dtype": dtype}, hint="cast", **kwargs)
+
+    def reshape(self, *args: Any, **kwargs: Any) -> Symbol:
+        """Another shape; see the operator `reshape`."""
+        if args:
+            shape = args[0] if len(args) == 1 and isinstance(args[0], tuple | list) else args
+            kwargs["shape"] = tuple(shape)
+        name, attr = kwargs.pop("name", None), kwargs.pop("attr", None)
+        return compose(get_operator("Reshape"), [self], kwargs, hint="reshape", name=name, attr=attr)
+
+    def expand_dims(self, axis: int, inplace: bool = False, **kwargs: Any) -> Symbol:
+        """One more axis, of size 1. inplace has no meaning: the executor decides."""
+        return compose(get_operator("expand_dims"), [self], {"axis": axis}, hint="expand_dims", **kwargs)
+
+    def flatten(self, inplace: bool = False, **kwargs: Any) -> Symbol:
+        """Shape (first axis, all others). inplace has no meaning: the executor decides."""
+        return compose(get_operator("Flatten"), [self], {}, hint="flatten", **kwargs)
+
+    def squeeze(self, axis: Any = None, inplace: bool = False, **kwargs: Any) -> Symbol:
+        """Without axes of size 1, or those given. inplace has no meaning: the executor decides."""
+        return compose(get_operator("squeeze"), [self], {"axis": axis}, hint="squeeze", **kwargs)
+
+    def diag(self, k: int = 0, **kwargs: Any) -> Symbol:
+        """A diagonal, or the matrix with it."""
+        return compose(get_operator("diag"), [self], {"k": k}, hint="diag", **kwargs)
+
+    def optimize_for(
+        self, backend: str, args: Any = None, aux: Any = None, ctx: Context | None = None, shape_dict: Any = None,
+        type_dict: Any = None, stype_dict: Any = None, skip_infer: bool = False, **kwargs: Any,
+    ) -> Symbol:  # fmt: skip
+        """The symbol changed for a backend.
+
+        Raises: MXNetError: no backends are registered yet.
+        """
+        raise MXNetError(f"optimize_for: backend {backend!r} is not registered. See docs/status.md.")
+
+    def get_backend_symbol(self, backend: str) -> Symbol:
+        """The symbol changed for a backend.
+
+        Raises: MXNetError: no backends are registered yet.
+        """
+        raise MXNetError(f"get_backend_symbol: backend {backend!r} is not registered. See docs/status.md.")
+
+    def __neg__(self) -> Symbol:
+        return binary(self, -1.0, "_Mul", "_MulScalar")
+
+    def __abs__(self) -> Symbol:
+        return compose(get_operator("abs"), [self], {}, hint="abs")
+
+    def __hash__(self) -> int:
+        return id(self) >> 4
+
+
+def _without_amp_cast(node: Node) -> Node | Value:
+    return node.inputs[0] if node.op is not None and node.op.name == "amp_cast" else node
+
+
+def _shown_shape(shape: PartialShape) -> tuple[int, ...]:
+    return () if shape is None else tuple(0 if extent == -1 else extent for extent in shape)
+
+
+def _hidden_key(key: str) -> str:
+    return f"__{key}__" if key in USER_ATTRIBUTES else key
+
+
+def _shown_attributes(node: Node) -> dict[str, str]:
+    shown = {}
+    for key, value in node.attributes.items():
+        shown[key] = value
+        if key.startswith("__") and key.endswith("__") and key[2:-2] in USER_ATTRIBUTES:
+            shown[key[2:-2]] = value
+    return shown
+
+
+def binary(lhs: Any, rhs: Any, name: str, scalar_name: str, reverse_name: str | None = None) -> Symbol:
+    """A binary operator on two symbols or a symbol and a number.
+
+    Raises: TypeError for anything else.
+    """
+    if isinstance(lhs, Symbol):
+        if isinstance(rhs, Symbol):
+            return compose(get_operator(name), [lhs, rhs], {}, hint=name.lower())
+        if isinstance(rhs, NUMBERS):
+            return compose(get_operator(scalar_name), [lhs], {"scalar": rhs}, hint=scalar_name.lower())
+        raise TypeError(f"type {type(rhs)} not supported")
+    if isinstance(lhs, NUMBERS) and isinstance(rhs, Symbol):
+        reverse_name = reverse_name or scalar_name
+        return compose(get_operator(reverse_name), [rhs], {"scalar": lhs}, hint=reverse_name.lower())
+    raise TypeError(f"type {type(lhs)} not supported")
+
+
+def compose(
+    op: Operator, inputs: Sequence[Any], given: dict[str, Any], *, hint: str, name: str | None = None,
+    attr: dict[str, str] | None = None, cls: type[Symbol] = Symbol,
+) -> Symbol:  # fmt: skip
+    """The symbol of an operator applied to symbols; missing inputs become variables.
+
+    Args:
+        inputs: symbols in the order of the operator's inputs, None for those not given.
+        given: attributes of the operator and users' attributes such as lr_mult.
+        hint: the beginning of the name if none is given.
+        attr: strings to attach.
+    Raises: MXNetError for bad attributes or an input that has several outputs.
+    """
+    attributes = AttrScope.current.get(attr)
+    attributes = {_hidden_key(key): value for key, value in attributes.items()}
+    own: dict[str, Any] = {}
+    for key, value in given.items():
+        if value is _Null:
+            continue
+        if key in op.attributes:
+            own[key] = value
+            attributes[key] = format_attribute(value)
+        elif key in USER_ATTRIBUTES or (key.startswith("__") and key.endswith("__")):
+            attributes[_hidden_key(key)] = format_attribute(value)
+        else:
+            raise MXNetError(
+                f"Cannot find argument {key!r}, Possible Arguments: {', '.join((*op.inputs, *op.attributes))}, "
+                f"in operator {op.name}"
+            )
+    attrs = op.parse_attributes(own)
+    for position, symbol in enumerate(inputs):
+        if symbol is None:
+            continue
+        argument = op.inputs[0] if op.variadic else op.inputs[position]
+        if not isinstance(symbol, Symbol):
+            raise NotASymbolError(f"{op.name}: Argument {argument} must be Symbol instances, but got {symbol!r}")
+        if len(symbol) != 1:
+            raise MXNetError(
+                f"{op.name}: Keyword Argument {argument} is a tuple, single value is required: the symbol has "
+                f"{len(symbol)} outputs; pick one by index."
+            )
+    name = NameManager.current.get(name, hint)
+    values: list[Value] = []
+    if op.variadic:
+        for symbol in inputs:
+            values.append(symbol._outputs[0])
+        if op.num_inputs_attr:
+            attributes[op.num_inputs_attr] = str(len(values))
+    else:
+        present = op.input_names(attrs)
+        by_name = dict(zip(op.inputs, inputs, strict=False))
+        for argument, symbol in by_name.items():
+            if symbol is not None and argument not in present:
+                raise MXNetError(f"{op.name}: the input {argument} is not used with these attributes: {given}.")
+        for argument in present:
+            symbol = by_name.get(argument)
+            if symbol is None:
+                hints = dict(attributes)
+                if argument in op.variable_init:
+                    hints["__init__"] = f'["{op.variable_init[argument]}", {{}}]'
+                values.append(Value(Node(None, f"{name}_{argument}", (), hints), 0))
+            else:
+                values.append(symbol._outputs[0])
+    node = Node(op, name, tuple(values), attributes)
+    return cls(Value(node, index) for index in range(node.num_visible_outputs))
+
+
+def var(
+    name: str, attr: dict[str, str] | None = None, shape: Any = None, lr_mult: float | None = None,
+    wd_mult: float | None = None, dtype: Any = None, init: Any = None, stype: str | None = None, **kwargs: str,
+) -> Symbol:  # fmt: skip
+    """A variable.
+
+    Args:
+        name: its name.
+        attr: strings to attach.
+        shape: shape, if known; 0 stands for an unknown size.
+        lr_mult, wd_mult: factors on learning rate and weight decay.
+        dtype: dtype, if known.
+        init: Initializer, or the string of one.
+        stype: storage type: "default", "row_sparse" or "csr".
+        kwargs: further attributes, whose names begin and end with two underscores.
+    Raises: TypeError if the name isn't a string; ValueError for other names in kwargs.
+    """
+    if not isinstance(name, str):
+        raise TypeError("Expect a string for variable `name`")
+    attributes = {_hidden_key(key): value for key, value in AttrScope.current.get(attr).items()}
+    if shape is not None:
+        attributes["__shape__"] = str((shape,) if isinstance(shape, int) else tuple(shape))
+    if lr_mult is not None:
+        attributes["__lr_mult__"] = str(lr_mult)
+    if wd_mult is not None:
+        attributes["__wd_mult__"] = str(wd_mult)
+    if dtype is not None:
+        attributes["__dtype__"] = str(DTYPE_CODES[dtype_name(dtype)])
+    if init is not None:
+        attributes["__init__"] = init if isinstance(init, str) else init.dumps()
+    if stype is not None:
+        codes = {"default": "0", "row_sparse": "1", "csr": "2"}
+        if stype not in codes:
+            raise ValueError(f"var: unknown storage type {stype!r}; expected one of {', '.join(codes)}.")
+        attributes["__storage_type__"] = codes[stype]
+    for key, value in kwargs.items():
+        if not (key.startswith("__") and key.endswith("__")):
+            raise ValueError(
+                f"Attribute name={key} is not supported. Additional attributes must start and end with double "
+                "underscores, e.g, __yourattr__"
+            )
+        attributes[key] = str(value)
+    return Symbol((Value(Node(None, name, (), attributes), 0),))
+
+
+Variable = var
+
+
+def Group(symbols: Sequence[Symbol], create_fn: Callable[[Any], Symbol] = Symbol) -> Symbol:
+    """The symbol with all outputs of several symbols."""
+    if not symbols or any(not isinstance(symbol, Symbol) for symbol in symbols):
+        raise TypeError("Expected a list of symbols as input")
+    return create_fn([value for symbol in symbols for value in symbol._outputs])
+
+
+def load(fname: str) -> Symbol:
+    """The symbol in a JSON file of MXNet 0.8 or newer.
+
+    Raises: MXNetError if there is no such file or it isn't a symbol.
+    """
+    if not isinstance(fname, str | os.PathLike):
+        raise TypeError("fname need to be string")
+    try:
+        with open(fname, encoding="utf-8") as file:
+            text = file.read()
+    except OSError as error:
+        raise MXNetError(f"load: cannot open {fname!r}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise MXNetError(f"load: {fname!r} is not a text file: {error}") from error
+    try:
+        return load_json(text)
+    except MXNetError as error:
+        raise MXNetError(f"load: {fname}: {error}") from error
+
+
+def load_json(json_str: str) -> Symbol:
+    """The symbol in a JSON text; see `load`."""
+    if not isinstance(json_str, str):
+        raise TypeError("fname required to be string")
+    return Symbol(load_graph(json_str))
+
+
+fromjson = load_json
+
+
+#: method -> (operator on two symbols, on symbol and number, on number and symbol)
+_ARITHMETIC = {
+    "add": ("_Plus", "_PlusScalar", "_PlusScalar"),
+    "sub": ("_Minus", "_MinusScalar", "_RMinusScalar"),
+    "mul": ("_Mul", "_MulScalar", "_MulScalar"),
+    "truediv": ("_Div", "_DivScalar", "_RDivScalar"),
+    "div": ("_Div", "_DivScalar", "_RDivScalar"),
+    "mod": ("_Mod", "_ModScalar", "_RModScalar"),
+    "pow": ("_Power", "_PowerScalar", "_RPowerScalar"),
+}
+_COMPARISONS = {
+    "eq": ("_equal", "_equal_scalar"),
+    "ne": ("_not_equal", "_not_equal_scalar"),
+    "gt": ("_greater", "_greater_scalar"),
+    "ge": ("_greater_equal", "_greater_equal_scalar"),
+    "lt": ("_lesser", "_lesser_scalar"),
+    "le": ("_lesser_equal", "_lesser_equal_scalar"),
+}
+
+
+def _add_arithmetic() -> None:
+    def forward(name: str, scalar: str) -> Callable[[Any, Any], Symbol]:
+        return lambda self, other: binary(self, other, name, scalar)
+
+    def reverse(name: str, scalar: str, reverse_scalar: str) -> Callable[[Any, Any], Symbol]:
+        return lambda self, other: binary(other, self, name, scalar, reverse_scalar)
+
+    for method, (name, scalar, reverse_scalar) in _ARITHMETIC.items():
+        setattr(Symbol, f"__{method}__", forward(name, scalar))
+        setattr(Symbol, f"__r{method}__", reverse(name, scalar, reverse_scalar))
+    for method, (name, scalar) in _COMPARISONS.items():
+        setattr(Symbol, f"__{method}__", forward(name, scalar))
+
+
+_add_arithmetic()
