@@ -65,12 +65,16 @@ def _arrays(lhs: Operand, rhs: Operand) -> tuple[Tensor, Tensor]:
 
 
 def maximum(lhs: Operand, rhs: Operand) -> Tensor:
-    """The larger operand."""
+    """The larger operand, nan if one is."""
+    if not isinstance(rhs, Tensor) and lhs.is_floating_point():
+        return torch.clamp_min(lhs, rhs)
     return torch.maximum(*_arrays(lhs, rhs))
 
 
 def minimum(lhs: Operand, rhs: Operand) -> Tensor:
-    """The smaller operand."""
+    """The smaller operand, nan if one is."""
+    if not isinstance(rhs, Tensor) and lhs.is_floating_point():
+        return torch.clamp_max(lhs, rhs)
     return torch.minimum(*_arrays(lhs, rhs))
 
 
@@ -94,40 +98,38 @@ logical_and = _logic(lambda lhs, rhs: lhs & rhs)
 logical_or = _logic(lambda lhs, rhs: lhs | rhs)
 logical_xor = _logic(lambda lhs, rhs: lhs ^ rhs)
 
-# Gradients, where they aren't those that torch derives: (head_grad, lhs, rhs) -> those of lhs and of rhs, not yet summed
-# over broadcast axes, computed for arrays only.
+# Gradients, where they aren't those that torch derives: (head_grad, lhs, rhs) -> those of lhs and rhs, None for a
+# number; not yet summed over broadcast axes.
 
 
-def maximum_gradient(head_grad: Tensor, lhs: Operand, rhs: Operand) -> tuple[Tensor, Tensor]:
-    """Where operands are equal the gradient is that of lhs."""
-    chosen = lhs >= rhs
-    return head_grad * chosen, head_grad * (lhs < rhs)
+def _gradients(of_lhs: Callable[..., Tensor], of_rhs: Callable[..., Tensor]) -> Gradient:
+    """The gradient rule made of the derivatives by lhs and rhs, each a function of (lhs, rhs)."""
+
+    def rule(head_grad: Tensor, lhs: Operand, rhs: Operand) -> tuple[Tensor | None, Tensor | None]:
+        return (
+            head_grad * of_lhs(lhs, rhs) if isinstance(lhs, Tensor) else None,
+            head_grad * of_rhs(lhs, rhs) if isinstance(rhs, Tensor) else None,
+        )
+
+    return rule
 
 
-def minimum_gradient(head_grad: Tensor, lhs: Operand, rhs: Operand) -> tuple[Tensor, Tensor]:
-    """Where operands are equal the gradient is that of lhs."""
-    return head_grad * (lhs <= rhs), head_grad * (lhs > rhs)
+maximum_gradient = _gradients(lambda lhs, rhs: lhs >= rhs, lambda lhs, rhs: lhs < rhs)
+minimum_gradient = _gradients(lambda lhs, rhs: lhs <= rhs, lambda lhs, rhs: lhs > rhs)
+power_gradient = _gradients(
+    lambda lhs, rhs: torch.pow(lhs, rhs - 1) * rhs,
+    lambda lhs, rhs: torch.pow(lhs, rhs) * torch.log(_arrays(lhs, rhs)[0]),
+)
+hypot_gradient = _gradients(lambda lhs, rhs: lhs / hypot(lhs, rhs), lambda lhs, rhs: rhs / hypot(lhs, rhs))
 
 
-def no_gradient(head_grad: Tensor, lhs: Operand, rhs: Operand) -> tuple[Tensor, Tensor]:
+def modulo_gradient(head_grad: Tensor, lhs: Operand, rhs: Operand) -> tuple[Tensor | None, Tensor | None]:
+    """1 for lhs, also where rhs is 0, and -floor(lhs / rhs) for rhs."""
+    of_rhs = -head_grad * torch.floor(torch.true_divide(*_arrays(lhs, rhs))) if isinstance(rhs, Tensor) else None
+    return head_grad, of_rhs
+
+
+def no_gradient(head_grad: Tensor, lhs: Operand, rhs: Operand) -> tuple[Tensor | None, Tensor | None]:
     """Comparisons and logic are constant almost everywhere."""
     zeros = torch.zeros_like(head_grad)
     return zeros, zeros
-
-
-def modulo_gradient(head_grad: Tensor, lhs: Operand, rhs: Operand) -> tuple[Tensor, Tensor]:
-    """1 for lhs, and -floor(lhs / rhs) for rhs."""
-    return head_grad, head_grad * -torch.floor(torch.true_divide(*_arrays(lhs, rhs)))
-
-
-def power_gradient(head_grad: Tensor, lhs: Operand, rhs: Operand) -> tuple[Tensor | None, Tensor | None]:
-    """rhs * lhs**(rhs - 1) for lhs, and log(lhs) * lhs**rhs for rhs."""
-    of_lhs = head_grad * (torch.pow(lhs, rhs - 1) * rhs) if isinstance(lhs, Tensor) else None
-    of_rhs = head_grad * (torch.pow(lhs, rhs) * torch.log(_arrays(lhs, rhs)[0])) if isinstance(rhs, Tensor) else None
-    return of_lhs, of_rhs
-
-
-def hypot_gradient(head_grad: Tensor, lhs: Operand, rhs: Operand) -> tuple[Tensor, Tensor]:
-    """lhs / hypot(lhs, rhs) for lhs, and likewise for rhs."""
-    length = hypot(lhs, rhs)
-    return head_grad * (lhs / length), head_grad * (rhs / length)

@@ -146,7 +146,7 @@ def broadcast_axis(data: Tensor, *, axis: Shape = (), size: Shape = ()) -> Tenso
         raise MXNetError(f"broadcast_axis: axis={axis} and size={size}; expected one size for each axis.")
     shape = list(data.shape)
     for where, count in zip(axis, size, strict=True):
-        if not 0 <= where < data.ndim or data.shape[where] != 1:
+        if not 0 <= where < data.ndim or shape[where] != 1:
             raise MXNetError(
                 f"broadcast_axis: axis={where} for data of shape {tuple(data.shape)}; expected an axis of length 1, "
                 f"counted from 0 to {data.ndim - 1}."
@@ -158,8 +158,11 @@ def broadcast_axis(data: Tensor, *, axis: Shape = (), size: Shape = ()) -> Tenso
 @operator("broadcast_to", view=True, method=True)
 def broadcast_to(data: Tensor, *, shape: Shape = ()) -> Tensor:
     """data with axes of length 1 repeated to give it this shape; a 0 in shape keeps the axis as it is."""
-    if len(shape) != data.ndim:
-        raise MXNetError(f"broadcast_to: shape={shape} for data of shape {tuple(data.shape)}; expected equal lengths.")
+    if len(shape) != data.ndim or min(shape, default=0) < 0:
+        raise MXNetError(
+            f"broadcast_to: shape={shape} for data of shape {tuple(data.shape)}; expected as many lengths, positive "
+            "or 0 to keep that of data."
+        )
     return _expand("broadcast_to", data, [new or old for new, old in zip(shape, data.shape, strict=True)])
 
 
@@ -174,7 +177,9 @@ def broadcast_like(lhs: Tensor, rhs: Tensor, *, lhs_axes: Shape | None = None, r
             raise _refuse("broadcast_like", lhs, rhs, "as many axes; or give lhs_axes and rhs_axes")
         return _expand("broadcast_like", lhs, list(rhs.shape))
     if not lhs_axes or not rhs_axes or len(lhs_axes) != len(rhs_axes):
-        raise MXNetError(f"broadcast_like: lhs_axes={lhs_axes}, rhs_axes={rhs_axes}; expected two tuples of one length.")
+        raise MXNetError(
+            f"broadcast_like: lhs_axes={lhs_axes}, rhs_axes={rhs_axes}; expected two tuples of one length."
+        )
     shape = list(lhs.shape)
     for left, right in zip(lhs_axes, rhs_axes, strict=True):
         if not (-lhs.ndim <= left < lhs.ndim and -rhs.ndim <= right < rhs.ndim):
@@ -197,6 +202,8 @@ def _(inputs: list[Any], outputs: list[Any], **_: Any) -> Any:
 def _expand(name: str, data: Tensor, shape: list[int]) -> Tensor:
     for old, new in zip(data.shape, shape, strict=True):
         if old not in (1, new):
-            raise MXNetError(f"{name}: data of shape {tuple(data.shape)} can't be broadcast to {tuple(shape)}; only axes "
-                             "of length 1 are repeated.")  # fmt: skip
+            raise MXNetError(
+                f"{name}: data of shape {tuple(data.shape)} can't be broadcast to {tuple(shape)}; only axes of "
+                "length 1 are repeated."
+            )
     return data.expand(shape)
