@@ -55,10 +55,10 @@ def edge_line(tail: str, head: str, attrs: Attrs) -> str:
 class Digraph:
     """A directed graph; the names of its attributes and methods, and their meaning, are those of `graphviz.Digraph`.
 
-    `.source` is the whole graph, for any program that reads DOT. The picture drawn here follows, of nodes, `label`,
-    `shape` (box, oval, circle, diamond, plaintext and their synonyms; any other is drawn as a box), `fixedsize`, `width`
-    and `height` (inches), `style` (filled or not), `fillcolor`, `color`, `fontcolor` and `fontsize` (points); of edges,
-    `label`, `dir`, `color`, `fontcolor` and `fontsize`; of the graph, `rankdir` (TB or BT) and `bgcolor`.
+    `.source` is the whole graph, for any program that reads DOT. The picture drawn here follows, of nodes: `label`,
+    `shape` (box, oval, circle, diamond, plaintext and their synonyms; any other is drawn as a box), `fixedsize`,
+    `width` and `height` (inches), `style` (filled or not), `fillcolor`, `color`, `fontcolor` and `fontsize` (points);
+    of edges: `label`, `dir`, `color`, `fontcolor` and `fontsize`; of the graph: `rankdir` (TB or BT) and `bgcolor`.
     """
 
     def __init__(
@@ -350,10 +350,10 @@ def _set_lanes(stretches: list[Stretch], arrows: list[Arrow]) -> None:
         else:
             ends = [other.lane for box in stretch.boxes for arrow in joined[box]
                     for other in (arrow.upper, arrow.lower) if other in placed]  # fmt: skip
-        reach = len(taken) + 1
+        reach = max(map(abs, taken), default=0) + 1
         lane = min(
             (lane for lane in range(-reach, reach + 1)
-             if all(s.last < stretch.first or s.first > stretch.last for s in taken[lane])),
+             if all(s.last < stretch.first or s.first > stretch.last for s in taken.get(lane, ()))),
             key=lambda lane: (sum(abs(lane - end) for end in ends or [0]), abs(lane), -lane),
         )  # fmt: skip
         taken[lane].append(stretch)
@@ -364,8 +364,10 @@ def _set_lanes(stretches: list[Stretch], arrows: list[Arrow]) -> None:
             stretch.arrow.lane = lane
 
 
-def _place(graph: Digraph) -> tuple[list[Box], list[Arrow], float, float, dict[int, float], dict[int, tuple[float, float]]]:
-    """Boxes and arrows with their places; the width and height of the picture; x of each lane; y of each row's edges."""
+def _place(
+    graph: Digraph,
+) -> tuple[list[Box], list[Arrow], float, float, dict[int, float], dict[int, tuple[float, float]]]:
+    """Boxes and arrows with their places; the picture's width and height; x of each lane; y of each row's two edges."""
     boxes = {name: _make_box(name, {**graph.node_attr, **attrs}) for name, attrs in graph._nodes.items()}
     arrows = _directed_arrows(graph, boxes)
     _set_rows(boxes.values(), arrows)
@@ -518,6 +520,9 @@ def _with_ports(arrows: list[Arrow]) -> list[tuple[Arrow, float, float]]:
                 some.sort(key=lambda arrow: abs(lane(arrow) - box.lane))
                 step = box.width * 0.36 / max(1, len(some))
                 for position, arrow in enumerate(some, 1):
+                    if len(meeting) == 1:
+                        places[arrow] = box.x
+                        continue
                     spread = step * position if direction else step * (position - (len(some) + 1) / 2)
                     places[arrow] = box.x + (direction or 1) * spread
         return places
@@ -540,6 +545,8 @@ def _paint_arrow(
     def go(to_x: float, to_y: float) -> None:
         """Straight, or in a curve that leaves and arrives upright."""
         nonlocal x, y
+        if abs(to_x - x) < 1e-6 and abs(to_y - y) < 1e-6:
+            return
         if abs(to_x - x) < 1e-6:
             points.append((to_x, to_y))
             codes.append(Curve.LINETO)
@@ -574,17 +581,18 @@ def _paint_arrow(
 def _label_place(
     arrow: Arrow, upper_x: float, lower_x: float, lane_x: dict[int, float], rows: dict[int, tuple[float, float]]
 ) -> tuple[float, float]:
-    """Where an arrow's label begins: to the right of the arrow, half-way; where it changes lanes, near the end that is
-    farther from the middle lane, where fewer arrows meet."""
+    """Where an arrow's label begins: to the right of the arrow, half-way; where it changes lanes, on the outside near
+    the end that is farther from the middle lane, where fewer arrows meet."""
     if arrow.lane is not None:
         return (lane_x[arrow.lane] + _LABEL_OFFSET,
                 (rows[arrow.upper.row + 1][0] + rows[arrow.lower.row - 1][1]) / 2)  # fmt: skip
     top, bottom = rows[arrow.upper.row][1], rows[arrow.lower.row][0]
     if arrow.upper.lane == arrow.lower.lane:
         return max(upper_x, lower_x) + _LABEL_OFFSET, (top + bottom) / 2
-    if abs(arrow.upper.lane) > abs(arrow.lower.lane):
-        return upper_x + _LABEL_OFFSET, top - 0.26 * (top - bottom)
-    return lower_x + _LABEL_OFFSET, bottom + 0.26 * (top - bottom)
+    at_top = abs(arrow.upper.lane) > abs(arrow.lower.lane)
+    x, other_x = (upper_x, lower_x) if at_top else (lower_x, upper_x)
+    x += _LABEL_OFFSET if x > other_x else -_LABEL_OFFSET - arrow.label_width
+    return x, (top - 0.26 * (top - bottom) if at_top else bottom + 0.26 * (top - bottom))
 
 
 def _meets(box: Box, x: float, side: int) -> float:

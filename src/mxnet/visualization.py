@@ -53,7 +53,8 @@ def print_summary(
     if len(positions) != 4:
         raise ValueError(f"print_summary: positions has {len(positions)} values {positions!r}; expected where each of "
                          "the four columns ends, for example [0.44, 0.64, 0.74, 1.0]")
-    ends = [int(line_length * position) for position in positions] if positions[-1] <= 1 else [int(p) for p in positions]
+    unit = line_length if positions[-1] <= 1 else 1
+    ends = [int(unit * position) for position in positions]
     nodes, heads = _read(symbol)
     shapes = {} if shape is None else _infer_shapes(symbol, shape)
 
@@ -257,11 +258,10 @@ def _parameter_sizes(node: Node, nodes: list[Node], shapes: dict[str, tuple[int,
     """Name and number of elements of each parameter a node reads."""
     op, attrs = node["op"], node.get("attrs", {})
     for slot, (index, *_) in zip(_slots(op, attrs, len(node["inputs"])), node["inputs"], strict=False):
-        variable = nodes[index]
-        if variable["op"] != "null":
-            continue
-        if slot in _PARAMETER_INPUTS or variable["name"].endswith(_PARAMETER_SUFFIXES):
-            yield variable["name"], _size(shapes.get(variable["name"]), op, attrs, slot)
+        name = nodes[index]["name"]
+        slot = slot if slot in _PARAMETER_INPUTS else name.rpartition("_")[2]
+        if nodes[index]["op"] == "null" and slot in _PARAMETER_INPUTS:
+            yield name, _size(shapes.get(name), op, attrs, slot)
 
 
 def _slots(op: str, attrs: dict[str, str], count: int) -> Sequence[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,6 @@ import torch
 
 from ..base import MXNetError
 from ..context import Context, current_context
-from ..files import replace_atomically
 from ..ops.dtypes import dtype_name, torch_dtype
 from . import serialization
 from .invoke import call_by_name, parse_context, wrap
@@ -193,18 +191,15 @@ def _store(array: NDArray) -> serialization.StoredArray:
     name = dtype_name(data.dtype)
     values = data.view(torch.uint16).numpy() if name == "bfloat16" else data.numpy()
     context = (array._ctx.device_typeid, array._ctx.device_id)
-    return serialization.StoredArray(
-        dtype=name, shape=tuple(data.shape), stype="default", data=values, aux=(), context=context
-    )
+    return serialization.StoredArray(values, name, tuple(data.shape), context=context, np_shape=not data.ndim)
 
 
-def _restore(stored: serialization.StoredArray, where: str) -> NDArray | None:
+def _restore(stored: serialization.StoredArray) -> NDArray:
     if stored.stype != "default":
-        raise MXNetError(f"{where}: holds an array of storage type {stored.stype}, which is not supported yet.")
+        raise MXNetError(f"holds an array of storage type {stored.stype}, which is not supported yet (docs/status.md)")
     if stored.data is None:
-        return None
-    values = stored.data
-    tensor = torch.from_numpy(values if values.flags.writeable else values.copy())
+        return wrap(NDArray, torch.empty(0), Context("cpu", 0))
+    tensor = torch.from_numpy(stored.data if stored.data.flags.writeable else stored.data.copy())
     if stored.dtype == "bfloat16":
         tensor = tensor.view(torch.bfloat16)
     return wrap(NDArray, tensor.reshape(stored.shape), Context("cpu", 0))
@@ -216,7 +211,7 @@ def save(fname: str, data: Any) -> None:
     Args:
         fname: path.
         data: NDArray, list of NDArray, or dict from str to NDArray.
-    Raises: ValueError for other data.
+    Raises: ValueError for other data; MXNetError if the file can't be written.
     """
     names: list[str] = []
     if isinstance(data, NDArray):
@@ -229,48 +224,42 @@ def save(fname: str, data: Any) -> None:
         arrays = list(data)
     else:
         raise ValueError("data needs to either be a NDArray, dict of str, NDArray pairs or a list of NDarrays.")
-    stored = [_store(array) for array in arrays]
-    with replace_atomically(fname, "wb") as file:
-        serialization.write(file, stored, names)
+    serialization.save(fname, [_store(array) for array in arrays], names)
 
 
 def load(fname: str) -> Any:
-    """The arrays of a file in MXNet's format (any version): a dict if they are named, else a list.
+    """The arrays of a file in MXNet's format (any version), on the CPU: a dict if they are named, else a list.
 
     Raises: MXNetError if there is no such file, or it is cut short or corrupt.
     """
-    try:
-        with open(os.fspath(fname), "rb") as file:
-            buffer = file.read()
-    except OSError as error:
-        raise MXNetError(f"load: cannot open {fname!r}: {error.strerror}") from error
-    return _load(buffer, str(fname))
+    return _collect(*serialization.load(fname), str(fname))
 
 
 def load_frombuffer(buf: bytes) -> Any:
     """The arrays of the bytes of a file; see `load`."""
     if not isinstance(buf, bytes | bytearray | memoryview):
         raise MXNetError(f"load_frombuffer: got {type(buf)}; expected bytes.")
-    return _load(bytes(buf), "buffer")
+    return _collect(*serialization.decode(buf), "buffer")
 
 
-def _load(buffer: bytes, where: str) -> Any:
+def _collect(stored: list[serialization.StoredArray], names: list[str], where: str) -> Any:
     try:
-        stored, names = serialization.decode(buffer)
+        arrays = [_restore(item) for item in stored]
     except MXNetError as error:
-        raise MXNetError(f"load: {where}: {error}") from error
-    arrays = [_restore(item, where) for item in stored]
+        raise MXNetError(f"load: {where} {error}") from error
     return dict(zip(names, arrays, strict=True)) if names else arrays
 
 
+# One array in a pickle is one entry of a file without the frame around it.
+_FRAME_START, _FRAME_END = serialization.encode([])[:16] + b"\1" + b"\0" * 7, b"\0" * 8
+
+
 def encode_one(array: NDArray) -> bytes:
-    """The bytes of one array, for pickling."""
-    return serialization.encode_one(_store(array))
+    """The bytes that stand for an array in a pickle, as MXNet writes them."""
+    return serialization.encode([_store(array)])[len(_FRAME_START) : -len(_FRAME_END)]
 
 
 def decode_one(buffer: bytes) -> NDArray:
     """The array in the bytes of `encode_one` or of a pickle written by MXNet."""
-    array = _restore(serialization.decode_one(buffer), "pickle")
-    if array is None:
-        raise MXNetError("unpickle: the array is empty")
-    return array
+    stored, _ = serialization.decode(_FRAME_START + buffer + _FRAME_END, "pickle")
+    return _restore(stored[0])

@@ -81,7 +81,7 @@ rnn_param_concat.infer_shape(_infer_concat)
 def stack(*data: Tensor, axis: int = 0) -> Tensor:
     """Arrays of one shape and dtype along a new axis."""
     _check_joined("stack", data)
-    return torch.stack(data, axis)  # type: ignore[arg-type]
+    return torch.stack(data, axis)
 
 
 @stack.infer_shape

@@ -32,7 +32,8 @@ def dot(
 ) -> Tensor:
     """The sums of products over one axis of each: for matrices the matrix product, for vectors the inner product.
 
-    Summed are the last axis of lhs (transpose_a: the first) and the first of rhs (transpose_b: the last). The others follow one another in their order; two vectors give shape (1,).
+    Summed are the last axis of lhs (transpose_a: the first) and the first of rhs (transpose_b: the last). The others
+    follow one another in their order; two vectors give shape (1,).
     forward_stype chooses the storage of the result; only None and "default" (dense) are supported.
     """
     if forward_stype is not None:
