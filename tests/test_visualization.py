@@ -57,19 +57,27 @@ def case(request):
 
 
 def test_summary_is_printed_as_mxnet_prints_it(case, capsys):
-    viz.print_summary(RecordedSymbol(case), shape=shape_of(case))
-    ours, expected = capsys.readouterr().out, case["summary"]
-    if case is CASES["two_outputs"]:  # MXNet leaves the shape of a layer with several outputs blank
-        ours = ours.replace("halves(SliceChannel)                                4 ", "halves(SliceChannel)" + " " * 34)
-    assert ours == expected
-
-
-def test_summary_without_shape_and_with_columns_in_characters(case, capsys):
     viz.print_summary(RecordedSymbol(case))
     assert capsys.readouterr().out == case["summary_without_shape"]
-    if case is not CASES["two_outputs"]:
-        viz.print_summary(RecordedSymbol(case), shape_of(case), line_length=72, positions=[30, 48, 58, 72])
-        assert capsys.readouterr().out == case["summary_narrow"]
+    if case in (CASES["two_outputs"], CASES["embedding"]):
+        return  # MXNet miscounts these: see the next test
+    viz.print_summary(RecordedSymbol(case), shape=shape_of(case))
+    assert capsys.readouterr().out == case["summary"]
+    viz.print_summary(RecordedSymbol(case), shape_of(case), line_length=72, positions=[30, 48, 58, 72])
+    assert capsys.readouterr().out == case["summary_narrow"]
+
+
+@pytest.mark.parametrize("name, layer, shape, theirs, count", [
+    ("two_outputs", "halves(SliceChannel)", "4", "0", "0"),  # MXNet leaves the shape blank, and what follows uncounted
+    ("two_outputs", "left(FullyConnected)", "3", "3", "15"),  # 4 inputs, 3 outputs, and the biases
+    ("embedding", "out(FullyConnected)", "3", "15", "105"),  # 5 words of 7 numbers each, 3 outputs
+])  # fmt: skip
+def test_summary_counts_every_parameter_where_mxnet_miscounts(name, layer, shape, theirs, count, capsys):
+    viz.print_summary(RecordedSymbol(CASES[name]), shape=shape_of(CASES[name]))
+    (row,) = [line.split() for line in capsys.readouterr().out.splitlines() if line.startswith(layer)]
+    assert row[:3] == [layer, shape, count]
+    (recorded,) = [line.split() for line in CASES[name]["summary"].splitlines() if line.startswith(layer)]
+    assert theirs in recorded[1:3]
 
 
 def test_plot_has_the_source_of_mxnet(case):
@@ -92,16 +100,17 @@ def test_graphviz_package_is_given_the_same_source(monkeypatch):
 
 
 def test_shared_parameter_counts_once_in_the_total(capsys):
-    nodes = [
-        {"op": "null", "name": "data", "inputs": []},
-        {"op": "null", "name": "w_weight", "inputs": []},
-        {"op": "FullyConnected", "name": "a", "attrs": {"num_hidden": "4", "no_bias": "True"}, "inputs": [[0, 0, 0], [1, 0, 0]]},
-        {"op": "FullyConnected", "name": "b", "attrs": {"num_hidden": "4", "no_bias": "True"}, "inputs": [[2, 0, 0], [1, 0, 0]]},
-    ]  # fmt: skip
+    nodes = [{"op": "null", "name": name, "inputs": []} for name in ("data", "w_weight")]
+    attrs = {"num_hidden": "4", "no_bias": "True"}
+    nodes += [{"op": "FullyConnected", "name": "a", "attrs": attrs, "inputs": [[0, 0, 0], [1, 0, 0]]}]
+    nodes += [{"op": "FullyConnected", "name": "b", "attrs": attrs, "inputs": [[2, 0, 0], [1, 0, 0]]}]
     case = {
-        "json": json.dumps({"nodes": nodes, "heads": [[3, 0, 0]]}), "internals": ["data", "w_weight", "a_output", "b_output"],
-        "arguments": ["data", "w_weight"], "shape": {"data": [2, 4]}, "shapes": [[2, 4], [4, 4], [2, 4], [2, 4]],
-    }  # fmt: skip
+        "json": json.dumps({"nodes": nodes, "heads": [[3, 0, 0]]}),
+        "arguments": ["data", "w_weight"],
+        "internals": ["data", "w_weight", "a_output", "b_output"],
+        "shape": {"data": [2, 4]},
+        "shapes": [[2, 4], [4, 4], [2, 4], [2, 4]],
+    }
     viz.print_summary(RecordedSymbol(case), shape={"data": (2, 4)})
     out = capsys.readouterr().out
     assert len(re.findall(r" 16 ", out)) == 2

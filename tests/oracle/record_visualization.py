@@ -1,7 +1,7 @@
 """Record what MXNet 1.9.1 prints and plots of some networks: run with its interpreter, writes data/visualization.json.
 
-A case holds what `tests/test_visualization.py` needs to replay it without a Symbol: the JSON, the names of arguments and
-of internal outputs, and their inferred shapes and dtypes.
+A case holds what `tests/test_visualization.py` needs to replay it without a Symbol: the JSON, the names of arguments
+and of internal outputs, and their inferred shapes and dtypes.
 """
 
 import contextlib
