@@ -127,11 +127,11 @@ def run_imperative(case: oc.Case):
     if case.grad:
         with mx.autograd.record(train_mode=case.training):
             outputs = case.call(function, arrays)
-        heads = []
-        for i, out in enumerate(outputs):
-            dtype, _ = array_of(out)
-            heads.append(to_mxnet(oc.head_gradient(i, out.shape, dtype), dtype))
-        mx.autograd.backward(outputs, heads, train_mode=case.training)
+        # indices beside values have no gradient; alone, they may be differentiated, to 0
+        chosen = [i for i, out in enumerate(outputs) if out._node is not None] or range(len(outputs))
+        heads = [to_mxnet(oc.head_gradient(i, outputs[i].shape, array_of(outputs[i])[0]), array_of(outputs[i])[0])
+                 for i in chosen]  # fmt: skip
+        mx.autograd.backward([outputs[i] for i in chosen], heads, train_mode=case.training)
     else:
         with mx.autograd.train_mode() if case.training else mx.autograd.predict_mode():
             outputs = case.call(function, arrays)
