@@ -37,7 +37,8 @@ def is_training() -> bool:
 
 def set_recording(is_recording: bool) -> bool:
     """Switch recording for this thread; returns the previous state."""
-    previous, STATE.recording = STATE.recording, bool(is_recording)
+    previous = STATE.recording
+    STATE.set_recording(bool(is_recording))
     return previous
 
 
@@ -60,12 +61,13 @@ class _Scope:
     def __enter__(self) -> None:
         self._previous.append((STATE.recording, STATE.training))
         if self._recording is not None:
-            STATE.recording = self._recording
+            STATE.set_recording(self._recording)
         if self._training is not None:
             STATE.training = self._training
 
     def __exit__(self, *exception: object) -> None:
-        STATE.recording, STATE.training = self._previous.pop()
+        recording, STATE.training = self._previous.pop()
+        STATE.set_recording(recording)
 
 
 def record(train_mode: bool = True) -> _Scope:
@@ -205,16 +207,13 @@ def backward(heads: Any, head_grads: Any = None, retain_graph: bool = False, tra
     Raises: MXNetError if a head was not recorded, or its graph is gone.
     """
     arrays, nodes, tensors = _heads_and_grads(heads, head_grads)
-    previous = STATE.recording, STATE.training
-    STATE.recording, STATE.training = False, train_mode
     try:
-        torch.autograd.backward(nodes, tensors, retain_graph=retain_graph)
+        with _Scope(False, train_mode):
+            torch.autograd.backward(nodes, tensors, retain_graph=retain_graph)
+    except MXNetError:
+        raise
     except RuntimeError as error:
-        if isinstance(error, MXNetError):
-            raise
         raise _translate(error) from error
-    finally:
-        STATE.recording, STATE.training = previous
     if not retain_graph:
         for head in arrays:
             if head._mark is None:
@@ -248,19 +247,16 @@ def grad(
                 "gradient; call attach_grad() on it before recording."
             )
     retain = create_graph if retain_graph is None else retain_graph
-    previous = STATE.recording, STATE.training
-    STATE.recording, STATE.training = create_graph, train_mode
     try:
-        results = torch.autograd.grad(
-            nodes, [v._node for v in wanted], tensors, retain_graph=retain or create_graph, create_graph=create_graph,
-            allow_unused=True,
-        )  # fmt: skip
+        with _Scope(create_graph, train_mode):
+            results = torch.autograd.grad(
+                nodes, [v._node for v in wanted], tensors, retain_graph=retain or create_graph,
+                create_graph=create_graph, allow_unused=True,
+            )  # fmt: skip
+    except MXNetError:
+        raise
     except RuntimeError as error:
-        if isinstance(error, MXNetError):
-            raise
         raise _translate(error) from error
-    finally:
-        STATE.recording, STATE.training = previous
     gradients = []
     for position, (variable, result) in enumerate(zip(wanted, results, strict=True)):
         if result is None:

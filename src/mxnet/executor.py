@@ -11,13 +11,13 @@ from torch import Tensor
 
 from .base import MXNetError
 from .context import Context
-from .graph.graph import Graph, Node, Value
-from .graph.infer import infer_dtypes, infer_shapes, is_known
+from .graph.creation import resolve_creation
+from .graph.graph import Graph, Value
+from .graph.infer import infer_dtypes, infer_shapes
 from .graph.program import Program
 from .ndarray.ndarray import NDArray
 from .ndarray.invoke import wrap
 from .ndarray.utils import array, empty, zeros
-from .ops.attributes import format_attribute
 from .ops.dtypes import dtype_name, torch_dtype
 
 __all__ = ["Executor"]
@@ -61,7 +61,7 @@ class Executor:
     def _prepare(self) -> None:
         graph = self._symbol.graph
         shapes, dtypes = _check_shapes(graph, self._named(self.arg_arrays, self.aux_arrays))
-        self._program = Program(_resolve_creation(graph, shapes))
+        self._program = Program(resolve_creation(graph, shapes))
         arrays = self._named(self.arg_arrays, self.aux_arrays)
         self._inputs = [arrays[name] for name in self._program.variables]
         self._device = self._ctx.torch_device
@@ -315,20 +315,6 @@ def _check_shapes(graph: Graph, arrays: dict[str, NDArray]) -> tuple[dict[Value,
     dtypes = infer_dtypes(graph, {name: dtype_name(value._data.dtype) for name, value in arrays.items()})
     shapes = infer_shapes(graph, {name: value.shape for name, value in arrays.items()}, dtypes)  # type: ignore[arg-type]
     return shapes, dtypes
-
-
-def _resolve_creation(graph: Graph, shapes: dict[Value, Any]) -> Graph:
-    """Fill unknown sizes into the shapes of operators that create arrays, now that inference found them."""
-    originals = iter(graph.nodes)
-
-    def choose(node: Node) -> Node:
-        shape = shapes[Value(next(originals), 0)]
-        if node.op is not None and not node.inputs and "shape" in node.op.attributes and is_known(shape):
-            if tuple(node.attrs["shape"] or ()) != shape:
-                return Node(node.op, node.name, (), {**node.attributes, "shape": format_attribute(shape)})
-        return node
-
-    return graph.rebuild(choose)
 
 
 def _resized(name: str, old: NDArray, shape: tuple[int, ...], allow_up_sizing: bool) -> NDArray:

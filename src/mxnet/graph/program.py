@@ -55,6 +55,8 @@ class Program:
                 outputs.append(slots[Value(node, index)])
             self.steps.append(Step(node, node.attrs, inputs, outputs))  # type: ignore[arg-type]
         self.outputs = [slots[value] for value in graph.outputs]
+        # An output that may share memory with an input or with another output is copied.
+        self._shared = [value.node.op is None or value.node.op.is_view for value in graph.outputs]
         self.num_slots = len(slots)
         self._release(keep={*self.outputs, *range(len(variables))})
 
@@ -110,4 +112,7 @@ class Program:
                     monitor(step.node.output_name(index), slots[step.outputs[index]])  # type: ignore[index]
             for slot in step.dead:
                 slots[slot] = None
-        return [slots[slot] for slot in self.outputs]
+        return [
+            slots[slot].clone(memory_format=torch.contiguous_format) if shared else slots[slot]
+            for slot, shared in zip(self.outputs, self._shared, strict=True)
+        ]

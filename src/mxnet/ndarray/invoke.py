@@ -142,10 +142,13 @@ def invoke(
     if op.is_view:
         results = tuple(_own(item, tensors) for item in results[:visible])
     if out is not None:
+        if STATE.tracer is not None:
+            STATE.tracer.refuse(f"{op.name}(out=...)", "use the result that the operator returns")
         return assign_out(op, out, results[:visible], recording)
-    if visible == 1:
-        return wrap_result(cls, results[0], ctx)
-    return [wrap_result(cls, item, ctx) for item in results[:visible]]
+    made = [wrap_result(cls, item, ctx) for item in results[:visible]]
+    if STATE.tracer is not None:
+        STATE.tracer.record(op, arrays, attrs, made)
+    return made[0] if visible == 1 else made
 
 
 def _own(result: Tensor, tensors: Sequence[Tensor | None]) -> Tensor:
@@ -189,7 +192,7 @@ def _takes_fast_path(op: Operator) -> bool:
 
 
 _FAST = """
-    if out is None and not kwargs and not STATE.recording{types}:
+    if out is None and not kwargs and not STATE.watched{types}:
         try:
             bound = CACHE[{key}]
         except (KeyError, TypeError):
@@ -222,7 +225,6 @@ def {name}(*{inputs}, {parameters}out=None, name=None, **kwargs):
 
 def _call(op: Operator, arrays: Sequence[Any], given: dict[str, Any], out: Any) -> Any:
     """`invoke` for the generated functions: settles what the public signature admits besides attributes."""
-    given.pop("attr", None)
     if op.variadic:
         count = given.pop(op.num_inputs_attr, _Null) if op.num_inputs_attr not in op.attributes else _Null
         if count is not _Null and int(count) != len(arrays):

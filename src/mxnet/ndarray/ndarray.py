@@ -579,7 +579,7 @@ def _make_binary_method(name: str, scalar_name: str) -> Callable[[Any, Any], Any
 
     def method(self: Any, other: Any) -> Any:
         kind = type(other)
-        if type(self) is NDArray and not STATE.recording:
+        if type(self) is NDArray and not STATE.watched:
             if kind is NDArray:
                 try:
                     result = function(self._data, other._data)

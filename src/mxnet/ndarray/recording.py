@@ -1,16 +1,35 @@
-"""Whether the calling thread records operators for autograd and runs them in training mode."""
+"""Whether the calling thread records operators for autograd, runs them in training mode, or is being traced."""
 
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 
 class _State(threading.local):
-    """recording and training of one thread; every thread starts with both off."""
+    """What one thread does with operators; every thread starts with all of it off.
+
+    recording  operators are recorded for autograd
+    training   operators run in training mode
+    tracer     the tracer that turns calls into a graph, or None
+    watched    recording or traced: calls must take the general path
+    """
 
     def __init__(self) -> None:
         self.recording = False
         self.training = False
+        self.watched = False
+        self.tracer: Any = None
+
+    def set_recording(self, recording: bool) -> None:
+        """Switch recording."""
+        self.recording = recording
+        self.watched = recording or self.tracer is not None
+
+    def set_tracer(self, tracer: Any) -> None:
+        """Start or, with None, stop tracing."""
+        self.tracer = tracer
+        self.watched = self.recording or tracer is not None
 
 
 STATE = _State()

@@ -1,0 +1,95 @@
+"""CachedOp: a graph that is called like an operator, imperatively and recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .base import MXNetError
+from .context import current_context
+from .graph.creation import has_unknown_sizes, resolve_creation
+from .graph.infer import infer_dtypes, infer_shapes
+from .graph.program import Program
+from .ndarray.invoke import NotAnArrayError, tracked, wrap_result
+from .ndarray.ndarray import NDArray
+from .ndarray.recording import STATE
+from .ops.dtypes import DTYPE_NAMES
+
+_FLAGS = {
+    "static_alloc", "static_shape", "inline_limit", "forward_bulk_size", "backward_bulk_size", "data_indices",
+    "param_indices", "subgraph",
+}  # fmt: skip
+
+
+class CachedOp:
+    """A symbol made callable on arrays; what `HybridBlock.hybridize` runs.
+
+    Args:
+        sym: the symbol.
+        flags: pairs (name, value) as hybridize takes them; static_alloc, static_shape, inline_limit and the bulk
+            sizes have no meaning here yet: the graph runs the same way with any of them.
+    Raises: MXNetError for an unknown flag.
+    """
+
+    def __init__(self, sym: Any, flags: Sequence[tuple[str, Any]] = ()):
+        for name, _ in flags:
+            if name not in _FLAGS:
+                raise MXNetError(f"Cannot find argument {name!r}, Possible Arguments: {', '.join(sorted(_FLAGS))}")
+        self._symbol = sym
+        self._graph = sym.graph
+        self._program = None if has_unknown_sizes(self._graph) else Program(self._graph)
+        self._programs: dict[Any, Program] = {}
+        self._names = sym.list_inputs()
+
+    @property
+    def handle(self) -> Any:
+        """The graph (MXNet has a C handle here)."""
+        return self._graph
+
+    @property
+    def is_np_sym(self) -> bool:
+        """Whether the symbol is one of mx.np."""
+        return False
+
+    def __call__(self, *args: NDArray, **kwargs: Any) -> Any:
+        """The outputs for arrays in the order of the symbol's list_inputs; one array, or a list.
+
+        Raises: MXNetError if the number of arrays is wrong, or an operator fails.
+        """
+        out, ctx = kwargs.pop("out", None), kwargs.pop("default_ctx", None)
+        if kwargs:
+            raise TypeError(f"CachedOp.__call__ got unexpected keyword argument(s): {', '.join(kwargs)}")
+        if len(args) != len(self._names):
+            raise MXNetError(
+                f"CachedOp: got {len(args)} arrays; expected {len(self._names)}: {', '.join(self._names)}."
+            )
+        for name, array in zip(self._names, args, strict=True):
+            if not isinstance(array, NDArray):
+                raise NotAnArrayError(f"CachedOp: {name} must have NDArray type, but got {array!r}")
+        cls, ctx = (type(args[0]), args[0]._ctx) if args else (NDArray, ctx or current_context())
+        recording = STATE.recording
+        program = self._program or self._program_for(args)
+        tensors = [tracked(array) for array in args] if recording else [array._data for array in args]
+        results = program.run(tensors, training=STATE.training, device=ctx.torch_device, differentiate=recording)
+        arrays = [wrap_result(cls, result, ctx) for result in results]
+        if out is not None:
+            targets = out if isinstance(out, list | tuple) else [out]
+            for target, array in zip(targets, arrays, strict=True):
+                array.copyto(target)
+            return out
+        return arrays[0] if len(arrays) == 1 else arrays
+
+    def _program_for(self, args: Sequence[NDArray]) -> Program:
+        """The program for these shapes, when operators take sizes from shape inference."""
+        key = tuple((array._data.shape, array._data.dtype) for array in args)
+        program = self._programs.get(key)
+        if program is None:
+            dtypes = infer_dtypes(self._graph, {n: DTYPE_NAMES[k[1]] for n, k in zip(self._names, key, strict=True)})
+            shapes = infer_shapes(self._graph, {n: tuple(k[0]) for n, k in zip(self._names, key, strict=True)}, dtypes)  # type: ignore[arg-type]
+            if len(self._programs) >= 64:
+                self._programs.clear()
+            program = self._programs[key] = Program(resolve_creation(self._graph, shapes))
+        return program
+
+
+__all__ = ["CachedOp"]
