@@ -1,9 +1,11 @@
-"""Pooling of every kind and convention."""
+"""Pooling of every kind and convention; recorded with MXNET_MKLDNN_ENABLED=0.
 
-from operator_cases import case, integers, uniform, values
+MKLDNN's gradient of an average does not fit its result where windows reach over the edge, and it refuses 'same'.
+"""
+
+from operator_cases import case, distinct, integers, uniform
 
 CASES = []
-INF, NAN = float("inf"), float("nan")
 
 
 def add(op, inputs, attrs=None, *, grad=True, training=None, raises=False, tolerance=(1e-5, 2e-6), note="", **more):
@@ -49,11 +51,11 @@ for kind in ("max", "avg", "sum", "lp"):
     add("Pooling", image, pool_type=kind, raises=True, **power)
     if kind != "lp":
         for convention in ("valid", "full"):
-            add("Pooling_v1", image, kernel=(3, 2), pool_type=kind, pooling_convention=convention, stride=(2, 3))
-            add("Pooling_v1", image, kernel=(3, 2), pool_type=kind, pooling_convention=convention, stride=(2, 3),
+            add("Pooling_v1", distinct(1, 2, 7, 8), kernel=(3, 2), pool_type=kind, pooling_convention=convention, stride=(2, 3))
+            add("Pooling_v1", distinct(1, 2, 7, 6), kernel=(3, 2), pool_type=kind, pooling_convention=convention, stride=(2, 3),
                 pad=(1, 1))
-        add("Pooling_v1", image, global_pool=True, pool_type=kind, kernel=(1, 1))
-        add("Pooling_v1", image, global_pool=True, pool_type=kind)
+        add("Pooling_v1", distinct(1, 2, 7, 8), global_pool=True, pool_type=kind, kernel=(1, 1))
+        add("Pooling_v1", distinct(1, 2, 7, 8), global_pool=True, pool_type=kind)
 for count in (True, False):
     for convention in ("valid", "full"):
         add("Pooling", image, kernel=(3, 2), pool_type="avg", pooling_convention=convention, stride=(2, 3), pad=(1, 1),
@@ -63,7 +65,7 @@ for count in (True, False):
         add("Pooling", image, kernel=(2, 4), pool_type="avg", pooling_convention=convention, stride=(3, 3),
             pad=(1, 2), count_include_pad=count)
 for power in (1, 2, 3):
-    add("Pooling", image, kernel=(3, 2), pool_type="lp", p_value=power)
+    add("Pooling", normal(1, 2, 7, 8), kernel=(3, 2), pool_type="lp", p_value=power)
 add("Pooling", image, kernel=(3, 3), pool_type="max", pad=(3, 3), raises=True)
 add("Pooling", image, kernel=(3, 2), pool_type="lp", raises=True)
 add("Pooling", image, kernel=(3, 2), layout="NCHW", pool_type="avg")
@@ -75,8 +77,6 @@ add("Pooling", normal(1, 5, 4, 6, 2), kernel=(3, 2, 3), layout="NDHWC", pool_typ
 add("Pooling", image, kernel=(3,), pool_type="avg", raises=True)
 add("Pooling", image, kernel=(3, 2), stride=(2,), pool_type="avg", raises=True)
 add("Pooling", normal(1, 2, 7, 8, dtype="float64"), kernel=(3, 2), pool_type="avg", pooling_convention="full", stride=(3, 3))
-add("Pooling", values([[[[1, 2, NAN], [NAN, 3, 4], [0, 5, 6]]]]), kernel=(2, 2))
-add("Pooling", values([[[[-INF] * 3] * 3]]), kernel=(2, 2))
 for size in ((), (1,), (3,), (3, 2), (7, 8), (9, 10)):
     add("contrib.AdaptiveAvgPooling2D", image, output_size=size)
 add("contrib.AdaptiveAvgPooling2D", line, output_size=(2, 2), raises=True)
