@@ -14,13 +14,16 @@ from .registry import PartialShape, operator
 Partial = list[PartialShape]
 
 
-def resolve_shape(shape: Sequence[int], codes: Sequence[int], reverse: bool = False) -> tuple[int, ...]:
-    """The shape that Reshape gives an array of this (perhaps partly known, -1) shape.
+def infer_reshape(
+    shape: Sequence[int], codes: Sequence[int], reverse: bool = False, *, check_size: bool = False
+) -> tuple[int, ...]:
+    """The shape that these codes of Reshape ask for, given a (perhaps partly known, -1) shape.
 
+    check_size  whether the number of elements must stay the same; otherwise an inferred dimension is rounded down
     Raises: MXNetError for codes that make no sense or don't fit the shape.
     """
     if reverse:
-        return resolve_shape(shape[::-1], codes[::-1])[::-1]
+        return infer_reshape(shape[::-1], codes[::-1], check_size=check_size)[::-1]
 
     def fail(reason: str) -> MXNetError:
         return MXNetError(f"Reshape: {reason}: data has shape {tuple(shape)}, shape={tuple(codes)}.")
@@ -85,12 +88,17 @@ def resolve_shape(shape: Sequence[int], codes: Sequence[int], reverse: bool = Fa
     have, used = product(consumed), product(given)
     if inferred is not None:
         if have != -1 and used != -1:
-            if used == 0 or have % used:
+            if check_size and (used == 0 or have % used):
                 raise fail("the number of elements can't be divided so")
-            result[inferred] = have // used
-    elif have not in (used, -1) and used != -1:
+            result[inferred] = have // used if used else 0
+    elif check_size and have not in (used, -1) and used != -1:
         raise fail("the number of elements differs")
     return tuple(result)
+
+
+def resolve_shape(shape: Sequence[int], codes: Sequence[int], reverse: bool = False) -> tuple[int, ...]:
+    """The shape that Reshape gives an array: `infer_reshape`, for which the number of elements must stay the same."""
+    return infer_reshape(shape, codes, reverse, check_size=True)
 
 
 def _legacy_codes(shape: Sequence[int], target_shape: Sequence[int], keep_highest: bool) -> tuple[int, ...]:
