@@ -220,3 +220,16 @@ def test_drawing_needs_matplotlib_and_says_so(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ImportError, match=r"mxnext\[plot\]"):
         viz.plot_network(RecordedSymbol(CASES["lenet"])).pipe("png")
+
+
+def test_symbols_loaded_from_json_answer_as_recorded(case, capsys):
+    import mxnet as mx
+
+    symbol = mx.sym.load_json(case["json"])
+    assert viz.plot_network(symbol, title="the network", shape=shape_of(case)).source == case["plots"][1]["source"]
+    viz.print_summary(symbol, shape=shape_of(case))
+    ours = capsys.readouterr().out
+    viz.print_summary(RecordedSymbol(case), shape=shape_of(case))
+    assert ours == capsys.readouterr().out
+    with pytest.raises(mx.MXNetError, match="nope"):
+        viz.print_summary(symbol, shape={"nope": (1, 2)})
