@@ -135,7 +135,8 @@ def invoke(
     if op.creates:
         extra["device"] = ctx.torch_device
     if op.writes_out and out is not None:
-        extra["out"] = (out[0] if isinstance(out, list | tuple) else out)._data
+        given_out = out if isinstance(out, list | tuple) else (out,)
+        extra["out"] = given_out[0]._data if len(given_out) == 1 else [array._data for array in given_out]
     result = run_operator(op, tensors, extra, recording)
     results = result if isinstance(result, tuple) else (result,)
     visible = op.num_visible_outputs(attrs)

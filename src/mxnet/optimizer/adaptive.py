@@ -7,13 +7,13 @@ from typing import Any
 
 from ..ndarray import (
     NDArray,
+    _internal,
     adam_update,
     ftml_update,
     ftrl_update,
     maximum,
     rmsprop_update,
     rmspropalex_update,
-    sparse,
     sqrt,
 )
 from ..ndarray import abs as NDabs
@@ -85,7 +85,7 @@ class AdaGrad(Optimizer):
     def update(self, index: Index, weight: NDArray, grad: NDArray, state: State) -> None:
         """Update one parameter and its state in place."""
         lr, wd = self._begin(index, weight, grad)
-        sparse.adagrad_update(
+        _internal._sparse_adagrad_update(
             weight, grad, state, out=weight, lr=lr, wd=wd, epsilon=self.float_stable_eps, **self._gradient_attributes()
         )
 
@@ -188,7 +188,8 @@ class Ftrl(Optimizer):
     """
 
     def __init__(self, lamda1: float = 0.01, learning_rate: float = 0.1, beta: float = 1, **kwargs: Any):
-        super().__init__(learning_rate=learning_rate, **kwargs)
+        super().__init__(**kwargs)
+        self.lr = learning_rate  # as in MXNet a lr_scheduler keeps its own base
         self.lamda1 = lamda1
         self.beta = beta
 

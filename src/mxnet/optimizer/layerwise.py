@@ -47,8 +47,8 @@ class LAMB(Optimizer):
         self.aggregate_num = max(1, min(45, aggregation_size(45)))
 
     def create_state(self, index: Index, weight: NDArray) -> State:
-        """The running means of the gradient and of its square, in float32."""
-        return zeros_like(weight, "float32"), zeros_like(weight, "float32")
+        """The running means of the gradient and of its square."""
+        return zeros_like(weight), zeros_like(weight)
 
     def _bounds(self) -> dict[str, float]:
         bounds = {"lower_bound": self.lower_bound, "upper_bound": self.upper_bound}
@@ -129,10 +129,6 @@ class LARS(MasterCopyLast):
         self.skip = 0
         self.last_lr: float | None = None
         self.cur_lr: float | None = None
-
-    def set_wd_mult(self, args_wd_mult: dict[Index, float]) -> None:
-        """Set factors of the weight decay by index or name; that of a parameter not named ``_weight`` is 0."""
-        super().set_wd_mult(args_wd_mult)
 
     def update(self, index: Any, weight: Any, grad: Any, state: Any) -> None:
         """Update one parameter and its state in place; with lists, several parameters of one dtype at once."""

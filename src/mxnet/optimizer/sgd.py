@@ -327,7 +327,8 @@ class LBSGD(Optimizer):
 
     def update(self, index: Index, weight: NDArray, grad: NDArray, state: State) -> None:
         """Add the gradient to those kept; every batch_scale calls, update the parameter and its state in place."""
-        lr, wd = self._begin(index, weight, grad)
+        lr = self._get_lr(index)  # as in MXNet before this update counts
+        _, wd = self._begin(index, weight, grad)
         sums = self.cumgrads.setdefault(index, {"cum_grad": 0, "num_cums": self.init_updates})
         sums["num_cums"] += 1
         if self.batch_scale > 1:

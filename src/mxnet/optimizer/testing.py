@@ -22,8 +22,8 @@ class Test(Optimizer):
         super().__init__(**kwargs)
 
     def create_state(self, index: Index, weight: NDArray) -> State:
-        """An array for the last weight."""
-        return zeros_like(weight)
+        """An array for the last weight, in float32."""
+        return zeros_like(weight, "float32")
 
     def update(self, index: Index, weight: NDArray, grad: NDArray, state: State) -> None:
         """Update one parameter and its state in place."""

@@ -132,11 +132,13 @@ def ftml_update(
     beta2: float = 0.999, epsilon: float = 9.99999993922529e-09, t: int, wd: float = 0.0, rescale_grad: float = 1.0,
     clip_grad: float = -1.0, out: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
-    """Follow the moving leader; t counts the updates from 1.
+    """Follow the moving leader; t counts the updates from 1. With lr 0 (NaN in MXNet) nothing changes.
 
     Source: Zheng and Kwok, Follow the Moving Leader in Deep Learning, ICML 2017.
     """
     check_dtypes("ftml_update", weight, grad=grad, d=d, v=v, z=z)
+    if lr == 0.0:
+        return target_of(weight, out)
     grad = decayed(grad, weight, wd, rescale_grad, clip_grad)
     v.mul_(beta2).addcmul_(grad, grad, value=complement(beta2))
     new_d = v.div(complement(beta2, t)).sqrt_().add_(epsilon).mul_(complement(beta1, t) / lr)
@@ -156,9 +158,12 @@ def ftrl_update(
 
     With ``g = clip(rescale_grad * grad)``: ``z += g - (sqrt(n + g^2) - sqrt(n)) * weight / lr``, ``n += g^2``,
     ``(sign(z) * lamda1 - z) / ((beta + sqrt(n)) / lr + wd)``, 0 where ``|z| <= lamda1``.
+    With lr 0 (NaN in MXNet) nothing changes.
     Source: McMahan et al., Ad Click Prediction: a View from the Trenches, KDD 2013.
     """
     check_dtypes("ftrl_update", weight, grad=grad, z=z, n=n)
+    if lr == 0.0:
+        return target_of(weight, out)
     grad = rescaled(grad, rescale_grad, clip_gradient)
     root = n.sqrt()
     n.addcmul_(grad, grad)
