@@ -107,14 +107,22 @@ def arange(
 
 @operator("_linspace", out_dtype=_attribute_dtype)
 def linspace(
-    *, start: float, stop: float | None = None, step: float = 1.0, repeat: int = 1, infer_range: bool = False,
-    ctx: str = "", dtype: DType = DType("float32"), device: torch.device,
+    *, start: float, stop: float, num: int, endpoint: bool = True, ctx: str = "", dtype: DType = DType("float32"),
+    device: torch.device,
 ) -> Tensor:  # fmt: skip
-    """Numbers spaced evenly from start to stop.
+    """`num` numbers spaced evenly from start to stop; stop is the last one if endpoint, else the one after the last."""
+    if num < 0:
+        raise MXNetError(f"_linspace: num={num}; expected the number of elements.")
+    step = (stop - start) / max(num - endpoint, 1)
+    return torch.arange(num, dtype=torch.float64, device=device).mul(step).add(start).to(TORCH_DTYPES[dtype])
 
-    repeat                  not supported, as in MXNet
-    """
-    raise NotImplementedError
+
+@operator("_set_value")
+def set_value(*, src: float, out: Tensor | None = None) -> Tensor:
+    """Set all elements of the array given as out to src."""
+    if out is None:
+        raise MXNetError("_set_value: no array given; pass the one to be set as out=.")
+    return out.fill_(src)
 
 
 @operator("_contrib_arange_like")

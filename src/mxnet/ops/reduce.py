@@ -85,10 +85,10 @@ def _mean(data: Tensor, axes: tuple[int, ...], keepdims: bool) -> Tensor:
 
 def _prod(data: Tensor, axes: tuple[int, ...], keepdims: bool) -> Tensor:
     """torch multiplies along one axis at a time."""
-    result = data
+    result = data.float() if data.dtype in (torch.float16, torch.bfloat16) else data
     for axis in reversed(axes):
         result = result.prod(axis, keepdims)
-    return result if data.is_floating_point() else result.to(data.dtype)
+    return result.to(data.dtype)
 
 
 def _nansum(data: Tensor, axes: tuple[int, ...], keepdims: bool) -> Tensor:

@@ -129,7 +129,8 @@ class Operator:
 
     def gradient(self, rule: Function) -> Function:
         """Declare the gradient, where MXNet's is not the one that torch derives."""
-        names = [p.name for p in inspect.signature(rule).parameters.values() if p.kind is not p.KEYWORD_ONLY]
+        parameters = inspect.signature(rule).parameters.values()
+        names = [p.name for p in parameters if p.kind not in (p.KEYWORD_ONLY, p.VAR_KEYWORD)]
         self._gradient = rule
         self._gradient_needs = tuple(name for name in names if name != "head_grad")
         return rule
