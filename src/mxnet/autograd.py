@@ -233,7 +233,7 @@ def grad(
         retain_graph: keep the graph; default: create_graph.
         create_graph: record the computation of the gradients, so that they can be differentiated again.
         train_mode: as for `backward`.
-    Returns: list of NDArray; one NDArray if variables is one.
+    Returns: list of NDArray, one for each variable.
     Raises: MXNetError if a variable isn't one, or the heads don't depend on it.
     """
     arrays, nodes, tensors = _heads_and_grads(heads, head_grads)
@@ -269,7 +269,7 @@ def grad(
         for head in arrays:
             if head._mark is None:
                 head._node = None
-    return gradients if isinstance(variables, list | tuple) else gradients[0]
+    return gradients
 
 
 class Function:

@@ -132,8 +132,13 @@ class NDArray:
         """The values as a torch tensor that shares memory and is not tracked by autograd."""
         return self._data
 
+    def _refuse_in_trace(self, what: str) -> None:
+        if STATE.tracer is not None:
+            STATE.tracer.refuse(what, "compute with operators such as where, or decide outside of the block")
+
     def asnumpy(self) -> np.ndarray[Any, Any]:
         """A NumPy copy; bfloat16 becomes float32."""
+        self._refuse_in_trace("the values of an array (asnumpy)")
         data = self._data
         if data.dtype == torch.bfloat16:
             data = data.float()
@@ -154,10 +159,12 @@ class NDArray:
         """The only element as a Python number."""
         if self._data.numel() != 1:
             raise ValueError("The current array is not a scalar")
+        self._refuse_in_trace("the value of an array (item)")
         return self._data.item()
 
     def tolist(self) -> list[Any]:
         """The elements as nested lists."""
+        self._refuse_in_trace("the values of an array (tolist)")
         return self._data.tolist()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
@@ -294,10 +301,14 @@ class NDArray:
             raise MXNetError(f"NDArray.reshape: target shape {target} is larger than the current shape {self.shape}.")
         if size != self.size:
             raise ValueError(f"Cannot reshape array of size {self.size} into shape {target}")
+        if STATE.tracer is not None:
+            return call_by_name("Reshape", self, shape=shape, reverse=bool(kwargs.get("reverse", False)))
         return self._view(lambda tensor: tensor.reshape(target))
 
     def reshape_view(self, shape: tuple[int, ...]) -> Any:
         """A view with exactly this shape; no special values."""
+        if STATE.tracer is not None:
+            return call_by_name("Reshape", self, shape=shape)
         return self._view(lambda tensor: tensor.reshape(shape))
 
     def _view(self, change: Callable[[Tensor], Tensor]) -> Any:
@@ -310,22 +321,20 @@ class NDArray:
 
     def expand_dims(self, axis: int, inplace: bool = False) -> Any:
         """A copy (with inplace: a view) that has one more axis, of size 1."""
-        if inplace:
+        if inplace and STATE.tracer is None:
             return self._view(lambda tensor: tensor.unsqueeze(axis))
         return call_by_name("expand_dims", self, axis=axis)
 
     def flatten(self, inplace: bool = False) -> Any:
         """A copy (with inplace: a view) of shape (first axis, all others)."""
-        if inplace:
+        if inplace and STATE.tracer is None:
             return self._view(lambda tensor: tensor.reshape(tensor.shape[0], -1))
         return call_by_name("Flatten", self)
 
     def squeeze(self, axis: Any = None, inplace: bool = False) -> Any:
         """A copy (with inplace: a view) without axes of size 1, or without those given."""
-        if inplace:
-            from ..ops.registry import get_operator as find
-
-            op = find("squeeze")
+        if inplace and STATE.tracer is None:
+            op = get_operator("squeeze")
             attrs = op.parse_attributes({"axis": axis})
             return self._view(lambda tensor: op.function(tensor, **attrs))
         return call_by_name("squeeze", self, axis=axis)
@@ -351,11 +360,52 @@ class NDArray:
     # Parts
 
     def __getitem__(self, key: Any) -> Any:
-        if isinstance(key, NDArray) and key._data.dtype != torch.bool and STATE.recording:
-            return call_by_name("take", self, key, axis=0, mode="wrap")
+        if STATE.tracer is not None:
+            return self._traced_item(key)
         return self._view(lambda tensor: indexing.read(tensor, key))
 
+    def _traced_item(self, key: Any) -> Any:
+        """`__getitem__` in operators that a graph can hold."""
+        if isinstance(key, NDArray):
+            return call_by_name("take", self, key, axis=0, mode="wrap")
+        if indexing.has_advanced(key):
+            STATE.tracer.refuse("indexing by lists or several arrays", "use the operators take, pick or gather_nd")
+        parts, flips = indexing.normalize_key(key, self.shape, self._data.device)
+        result, axis, dropped = self, 0, []
+        begin, end, step, new_axes = [], [], [], []
+        for part in parts:
+            if part is None:
+                new_axes.append(axis - len(dropped) + len(new_axes))
+            elif part is Ellipsis:
+                count = self.ndim - sum(p is not None and p is not Ellipsis for p in parts)
+                begin += [None] * count
+                end += [None] * count
+                step += [None] * count
+                axis += count
+            elif isinstance(part, slice):
+                begin.append(part.start)
+                end.append(part.stop)
+                step.append(part.step)
+                axis += 1
+            else:
+                index = part + self.shape[axis] if part < 0 else part
+                begin.append(index)
+                end.append(index + 1)
+                step.append(None)
+                dropped.append(axis)
+                axis += 1
+        if any(item is not None for item in (*begin, *end, *step)):
+            result = call_by_name("slice", result, begin=tuple(begin), end=tuple(end), step=tuple(step))
+        if dropped:
+            axes = tuple(dropped if len(dropped) < self.ndim else dropped[1:])
+            result = call_by_name("squeeze", result, axis=axes) if axes else result
+        for position in new_axes:
+            result = call_by_name("expand_dims", result, axis=position)
+        return call_by_name("reverse", result, axis=flips) if flips else result
+
     def __setitem__(self, key: Any, value: Any) -> None:
+        if STATE.tracer is not None:
+            STATE.tracer.refuse("assignment to a part of an array", "use where, concat or slice_assign operators")
         if STATE.recording and self._node is not None:
             raise MXNetError(IN_GRAPH)
         if isinstance(value, NDArray):
@@ -418,6 +468,7 @@ class NDArray:
             yield self[index]
 
     def __contains__(self, value: Any) -> bool:
+        self._refuse_in_trace("a Python condition on the values of an array")
         if isinstance(value, NDArray):
             value = value._data
         return bool((self._data == value).any())
@@ -453,6 +504,8 @@ class NDArray:
 
     def detach(self) -> Any:
         """An array that shares memory and is in no graph."""
+        if STATE.tracer is not None:
+            return call_by_name("BlockGrad", self)
         return wrap(type(self), self._data, self._ctx)
 
     def backward(self, out_grad: Any = None, retain_graph: bool = False, train_mode: bool = True) -> None:
@@ -471,6 +524,7 @@ class NDArray:
         return id(self) >> 4
 
     def __bool__(self) -> bool:
+        self._refuse_in_trace("a Python condition on the value of an array")
         count = self._data.numel()
         if count == 0:
             return False
@@ -485,6 +539,7 @@ class NDArray:
         return int(self.asscalar())
 
     def __index__(self) -> int:
+        self._refuse_in_trace("the value of an array as an index")
         if self._data.numel() == 1 and self._data.dtype in _INTEGERS:
             return int(self._data.item())
         raise TypeError("only integer arrays with one element can be used as an index")
@@ -604,6 +659,8 @@ def _make_inplace_method(name: str, scalar_name: str, torch_name: str) -> Callab
 
     def method(self: Any, other: Any) -> Any:
         data = self._data
+        if STATE.tracer is not None:
+            STATE.tracer.refuse("an in-place operation", "write x = x + y instead of x += y")
         if STATE.recording:
             if self._node is not None:
                 raise MXNetError(IN_GRAPH)

@@ -1,0 +1,243 @@
+"""Trainer: an optimizer applied to parameters, on one or several devices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import kvstore as kvstores
+from .. import optimizer as optimizers
+from ..base import MXNetError
+from ..context import Context
+from ..files import replace_atomically
+from .parameter import Parameter, ParameterDict
+
+__all__ = ["Trainer"]
+
+
+class Trainer:
+    """Applies an optimizer to parameters after `backward`.
+
+    Args:
+        params: ParameterDict (`net.collect_params()`), dict or list of parameters.
+        optimizer: Optimizer or its name.
+        optimizer_params: arguments of a named optimizer.
+        kvstore: KVStore, its name ("device", "local", ...) or None; joins gradients from several devices.
+        compression_params: gradient compression; not supported yet.
+        update_on_kvstore: whether the optimizer runs in the store; default False on one device.
+    Raises: ValueError for other params; MXNetError for what is not supported.
+    """
+
+    def __init__(
+        self, params: Any, optimizer: Any, optimizer_params: dict[str, Any] | None = None, kvstore: Any = "device",
+        compression_params: dict[str, Any] | None = None, update_on_kvstore: bool | None = None,
+    ):  # fmt: skip
+        if isinstance(params, dict | ParameterDict):
+            params = [params[name] for name in sorted(params.keys())]
+        if not isinstance(params, list | tuple):
+            raise ValueError(
+                f"First argument must be a list or dict of Parameters, got {type(params)}."
+            )
+        if compression_params:
+            raise MXNetError("Trainer: gradient compression is not supported yet (docs/status.md).")
+        self._params: list[Parameter] = []
+        self._param2idx: dict[str, int] = {}
+        for index, parameter in enumerate(params):
+            if not isinstance(parameter, Parameter):
+                raise ValueError(f"First argument must be a list or dict of Parameters, got list of {type(parameter)}.")
+            self._param2idx[parameter.name] = index
+            self._params.append(parameter)
+            parameter._trainer = self  # type: ignore[attr-defined]
+        optimizer_params = optimizer_params or {}
+        self._scale = float(optimizer_params.get("rescale_grad", 1.0))
+        self._contexts = self._check_contexts()
+        self._init_optimizer(optimizer, optimizer_params)
+        self._kvstore_params = {"kvstore": kvstore, "update_on_kvstore": update_on_kvstore}
+        self._kv_initialized = False
+        self._kvstore: Any = None
+        self._update_on_kvstore: bool | None = None
+
+    def _check_contexts(self) -> list[Context]:
+        contexts: list[Context] | None = None
+        for parameter in self._params:
+            own = parameter.list_ctx()
+            if contexts is not None and contexts != own:
+                raise AssertionError(
+                    "All Parameters must be initialized on the same set of contexts, but Parameter "
+                    f"{parameter.name} is initialized on {own} while previous Parameters are initialized on {contexts}."
+                )
+            contexts = own
+        return contexts or []
+
+    def _init_optimizer(self, optimizer: Any, optimizer_params: dict[str, Any]) -> None:
+        by_index = dict(enumerate(self._params))
+        if isinstance(optimizer, optimizers.Optimizer):
+            if optimizer_params:
+                raise AssertionError("optimizer_params must be None if optimizer is an instance of Optimizer instead of str")
+            self._optimizer = optimizer
+            self._optimizer.param_dict = by_index
+        else:
+            self._optimizer = optimizers.create(optimizer, param_dict=by_index, **optimizer_params)
+        self._updaters = [optimizers.get_updater(self._optimizer) for _ in self._contexts]
+
+    def _init_kvstore(self) -> None:
+        """Decide, at the first step, how devices work together."""
+        kvstore, on_store = self._kvstore_params["kvstore"], self._kvstore_params["update_on_kvstore"]
+        several = len(self._contexts) > 1
+        if kvstore is None or (isinstance(kvstore, str) and not several and "dist" not in kvstore):
+            if on_store:
+                raise ValueError("Cannot set update_on_kvstore=True when there is no kvstore.")
+            self._kvstore, self._update_on_kvstore = None, False
+        else:
+            self._kvstore = kvstores.create(kvstore) if isinstance(kvstore, str) else kvstore
+            self._update_on_kvstore = several if on_store is None else bool(on_store)
+            for index, parameter in enumerate(self._params):
+                self._kvstore.init(index, parameter.list_data()[0])
+            if self._update_on_kvstore:
+                self._kvstore.set_optimizer(self._optimizer)
+        self._kv_initialized = True
+
+    @property
+    def learning_rate(self) -> float:
+        """The current learning rate."""
+        if not isinstance(self._optimizer, optimizers.Optimizer):
+            raise UserWarning("Optimizer has to be defined before its learning rate can be accessed.")
+        return self._optimizer.learning_rate
+
+    @property
+    def optimizer(self) -> Any:
+        """The optimizer."""
+        return self._optimizer
+
+    def set_learning_rate(self, lr: float) -> None:
+        """Set the learning rate.
+
+        Raises: UserWarning if the optimizer has a schedule.
+        """
+        self._optimizer.set_learning_rate(lr)
+
+    def _check_and_rescale_grad(self, scale: float) -> None:
+        if self._update_on_kvstore and self._kv_initialized and self._optimizer.rescale_grad != scale:
+            raise UserWarning(
+                "Possible change in the `batch_size` from previous `step` detected. Optimizer gradient normalizing factor "
+                "will not change w.r.t new batch_size when update_on_kvstore=True"
+            )
+        self._optimizer.rescale_grad = scale
+
+    def step(self, batch_size: float, ignore_stale_grad: bool = False) -> None:
+        """Join the gradients of all devices and update the parameters.
+
+        Args:
+            batch_size: gradients are divided by it.
+            ignore_stale_grad: skip parameters without a new gradient since the last step, instead of raising.
+        Raises: UserWarning for such a parameter.
+        """
+        self._check_and_rescale_grad(self._scale / batch_size)
+        if not self._kv_initialized:
+            self._init_kvstore()
+        self._allreduce_grads()
+        self._update(ignore_stale_grad)
+
+    def allreduce_grads(self) -> None:
+        """Join the gradients of all devices, without an update.
+
+        Raises: AssertionError if the optimizer runs in the store.
+        """
+        if not self._kv_initialized:
+            self._init_kvstore()
+        if self._kvstore and self._update_on_kvstore:
+            raise AssertionError(
+                "allreduce_grads() when parameters are updated on kvstore is not supported. Try setting "
+                "`update_on_kvstore` to False when creating trainer."
+            )
+        self._allreduce_grads()
+
+    def _allreduce_grads(self) -> None:
+        if self._kvstore is None:
+            return
+        for index, parameter in enumerate(self._params):
+            if parameter.grad_req != "null":
+                grads = parameter.list_grad()
+                if self._update_on_kvstore:
+                    self._check_fresh(parameter, False)
+                    self._kvstore.push(index, grads, priority=-index)
+                else:
+                    self._kvstore.pushpull(index, grads, out=grads, priority=-index)
+
+    def update(self, batch_size: float, ignore_stale_grad: bool = False) -> None:
+        """Update the parameters from gradients that are joined already; see `step`.
+
+        Raises: AssertionError if the optimizer runs in the store.
+        """
+        if not self._kv_initialized:
+            self._init_kvstore()
+        if self._kvstore and self._update_on_kvstore:
+            raise AssertionError(
+                "update() when parameters are updated on kvstore is not supported. Try setting `update_on_kvstore` to False "
+                "when creating trainer."
+            )
+        self._check_and_rescale_grad(self._scale / batch_size)
+        self._update(ignore_stale_grad)
+
+    def _check_fresh(self, parameter: Parameter, ignore: bool) -> bool:
+        """Whether a parameter has a gradient that no step has used."""
+        fresh = True
+        for array in parameter.list_data():
+            if not array._fresh_grad:
+                fresh = False
+                if not ignore:
+                    raise UserWarning(
+                        f"Gradient of Parameter `{parameter.name}` on context {array.context} has not been updated by "
+                        "backward since last `step`. This could mean a bug in your model that made it only use a subset of "
+                        "the Parameters (Blocks) for this iteration. If you are intentionally only using a subset, call "
+                        "step with ignore_stale_grad=True to suppress this warning and skip updating of Parameters with "
+                        "stale gradient"
+                    )
+        return fresh
+
+    def _update(self, ignore_stale_grad: bool) -> None:
+        batches: list[tuple[list[int], list[Any], list[Any]]] = [([], [], []) for _ in self._updaters]
+        for index, parameter in enumerate(self._params):
+            if parameter.grad_req == "null":
+                continue
+            if not self._check_fresh(parameter, ignore_stale_grad) and not (self._kvstore and self._update_on_kvstore):
+                continue
+            if self._kvstore and self._update_on_kvstore:
+                self._kvstore.pull(index, parameter.list_data(), priority=-index)
+            else:
+                for batch, array, grad in zip(batches, parameter.list_data(), parameter.list_grad(), strict=True):
+                    batch[0].append(index)
+                    batch[1].append(grad)
+                    batch[2].append(array)
+            for array in parameter.list_data():
+                array._fresh_grad = False
+        for updater, (indices, grads, arrays) in zip(self._updaters, batches, strict=True):
+            if indices:
+                updater(indices, grads, arrays)
+
+    def save_states(self, fname: str) -> None:
+        """Save the states of the optimizer (momentum and so on)."""
+        if not self._kv_initialized:
+            self._init_kvstore()
+        if self._update_on_kvstore:
+            self._kvstore.save_optimizer_states(fname, dump_optimizer=True)
+            return
+        with replace_atomically(fname, "wb") as file:
+            file.write(self._updaters[0].get_states(dump_optimizer=True))
+
+    def load_states(self, fname: str) -> None:
+        """Load states saved by `save_states`."""
+        if not self._kv_initialized:
+            self._init_kvstore()
+        if self._update_on_kvstore:
+            self._kvstore.load_optimizer_states(fname)
+            self._optimizer = self._kvstore._updater.optimizer
+        else:
+            with open(fname, "rb") as file:
+                states = file.read()
+            for updater in self._updaters:
+                updater.set_states(states)
+                updater.optimizer = self._updaters[0].optimizer
+            self._optimizer = self._updaters[0].optimizer
+        self._optimizer.param_dict = dict(enumerate(self._params))
+
+
