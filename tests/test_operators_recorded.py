@@ -9,22 +9,12 @@ import sys
 
 import numpy as np
 import pytest
-import torch
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "oracle"))
 import operator_cases as oc
 
+import mxnet as mx
 from mxnet.base import MXNetError
-from mxnet.ops import registry
-from mxnet.ops.dtypes import DTYPE_NAMES, TORCH_DTYPES
-
-try:
-    import mxnet as mx
-
-    mx.nd.NDArray  # noqa: B018
-    mx.autograd.backward  # noqa: B018
-except (ImportError, AttributeError):
-    mx = None
 
 
 @functools.cache
@@ -40,70 +30,9 @@ def parameters():
     ]
 
 
-def to_torch(data: np.ndarray, dtype: str) -> torch.Tensor:
-    return torch.from_numpy(np.array(data)).to(TORCH_DTYPES[dtype])
-
-
-def to_numpy(tensor: torch.Tensor) -> tuple[str, np.ndarray]:
-    tensor = tensor.detach()
-    return DTYPE_NAMES[tensor.dtype], (tensor.float() if tensor.dtype is torch.bfloat16 else tensor).numpy()
-
-
 def find(name: str):
-    """The function of mx.nd, or while there is no mx.nd the operator."""
-    if mx is not None:
-        return functools.reduce(getattr, name.split("."), mx.nd)
-    scope, _, name = name.rpartition(".")
-    return registry.get_operator(name if scope in ("", "_internal", "op") else f"_{scope}_{name}")
-
-
-def run_operator(case: oc.Case):
-    """Call through the registry: used while there is no mx.nd."""
-    op = find(case.op)
-    tensors = [to_torch(data, item.dtype) for data, item in zip(case.arrays(), case.inputs, strict=True)]
-    for position in case.grad:
-        tensors[position].requires_grad_()
-    before = [tensor.clone() for tensor in tensors]
-
-    def function(*args, out=None, **kwargs):
-        if case.names is not None:
-            args = [kwargs.pop(name, None) for name in op.inputs]
-            while args and args[-1] is None:
-                args.pop()
-        attrs = op.parse_attributes({k: v for k, v in kwargs.items() if k != op.num_inputs_attr or not op.variadic})
-        if op.uses_training:
-            attrs["training"] = case.training
-        if op.writes_out:
-            attrs["out"] = None
-        if op.random:
-            attrs["generator"] = None
-        try:
-            result = op.call(args, attrs)
-        except (RuntimeError, ValueError, TypeError, IndexError) as error:
-            raise registry.explain_failure(op, args, attrs, error) from error
-        result = list(result) if isinstance(result, tuple | list) else [result]
-        result = result[: op.num_visible_outputs(attrs)]
-        targets = out if isinstance(out, list) else [] if out is None else [out]
-        for target, value in zip(targets, result, strict=False):
-            target.copy_(value)
-        return result
-
-    with torch.set_grad_enabled(bool(case.grad)):
-        outputs = case.call(function, tensors)
-    with_grad = [(i, out) for i, out in enumerate(outputs) if out.requires_grad]
-    if with_grad:
-        heads = [to_torch(oc.head_gradient(i, out.shape, DTYPE_NAMES[out.dtype]), DTYPE_NAMES[out.dtype])
-                 for i, out in with_grad]  # fmt: skip
-        torch.autograd.backward([out for _, out in with_grad], heads)
-    grads = {
-        i: to_numpy(tensors[i].grad if tensors[i].grad is not None else torch.zeros_like(tensors[i])) for i in case.grad
-    }
-    changed = {
-        i: to_numpy(new)
-        for i, (new, old) in enumerate(zip(tensors, before, strict=True))
-        if not np.array_equal(to_numpy(new)[1], to_numpy(old)[1], equal_nan=new.is_floating_point())
-    }
-    return [to_numpy(out) for out in outputs], grads, changed
+    """The function of mx.nd."""
+    return functools.reduce(getattr, name.split("."), mx.nd)
 
 
 def array_of(array) -> tuple[str, np.ndarray]:
@@ -172,14 +101,13 @@ def test_operator_gives_what_was_recorded(family: str, case: oc.Case):
     assert record is not None and record["digest"] == case.digest, (
         f"the case is not the recorded one; run tests/oracle/record_operators.py {family} with the oracle"
     )
-    run = run_imperative if mx is not None else run_operator
     if case.raises:
         find(case.op)  # an operator that isn't there must not count as one that raises
         expected_type = getattr(builtins, record.get("raises", ""), MXNetError)
         with pytest.raises(expected_type):
-            run(case)
+            run_imperative(case)
         return
-    outputs, grads, changed = run(case)
+    outputs, grads, changed = run_imperative(case)
     expected = [recorded.array(entry) for entry in record.get("outputs", ())] or [None] * len(outputs)
     assert len(outputs) == len(expected)
     for i, (actual, known) in enumerate(zip(outputs, expected, strict=True)):

@@ -130,8 +130,10 @@ def reshape(
     """
     if not shape:
         shape = _legacy_codes(data.shape, target_shape, keep_highest)
-    elif reverse or 0 in shape or min(shape) < -1:
+    elif reverse or min(shape) < -1 or not data.numel():
         shape = resolve_shape(data.shape, shape, reverse)
+    elif 0 in shape:  # each code up to here consumes one dimension
+        shape = tuple([dim or data.shape[axis] for axis, dim in enumerate(shape)])
     return data.reshape(shape)
 
 
