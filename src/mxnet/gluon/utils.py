@@ -11,16 +11,148 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import warnings
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from ..base import MXNetError
 from ..files import replace_atomically
 
-__all__ = ["check_sha1", "download", "replace_file"]
+__all__ = [
+    "HookHandle", "check_sha1", "clip_global_norm", "download", "replace_file", "shape_is_known", "split_and_load",
+    "split_data",
+]  # fmt: skip
 
 _BLOCK = 1 << 18  # bytes
 _TIMEOUT = 30.0  # seconds without an answer
 _FIRST_PAUSE = 0.5  # seconds before the second attempt; doubles each time
 _LONGEST_PAUSE = 30.0  # seconds
+
+
+def split_data(data: Any, num_slice: int, batch_axis: int = 0, even_split: bool = True) -> list[Any]:
+    """Split a batch into consecutive slices, as many as there are devices.
+
+    Args:
+        data: NDArray (slices along axis 0 share its memory) or NumPy array.
+        num_slice: number of slices.
+        batch_axis: axis to split.
+        even_split: require slices of one size; otherwise the first ones may have one example more.
+    Raises: ValueError if the slices can't be of one size.
+    """
+    size = data.shape[batch_axis]
+    if even_split and size % num_slice:
+        raise ValueError(
+            f"data with shape {tuple(data.shape)} cannot be evenly split into {num_slice} slices along axis "
+            f"{batch_axis}. Use a batch size that's multiple of {num_slice} or set even_split=False to allow uneven "
+            "partitioning of data."
+        )
+    step, longer = divmod(size, num_slice)
+    ends = [step * i + min(i, longer) for i in range(num_slice + 1)]
+    where = (slice(None),) * (batch_axis % data.ndim)
+    return [data[(*where, slice(start, end))] if where else data[start:end] for start, end in zip(ends, ends[1:])]
+
+
+def split_and_load(data: Any, ctx_list: Sequence[Any], batch_axis: int = 0, even_split: bool = True) -> list[Any]:
+    """Split a batch and copy each slice to one of the devices.
+
+    Args:
+        data: NDArray or array-like.
+        ctx_list: contexts, one for each slice.
+        batch_axis, even_split: as in `split_data`.
+    Returns: list of NDArray.
+    Raises: ValueError if the slices can't be of one size.
+    """
+    from ..ndarray import NDArray, array
+
+    if not isinstance(data, NDArray):
+        data = array(data, ctx=ctx_list[0])
+    if len(ctx_list) == 1:
+        return [data.as_in_context(ctx_list[0])]
+    slices = split_data(data, len(ctx_list), batch_axis, even_split)
+    return [part.as_in_context(ctx) for part, ctx in zip(slices, ctx_list, strict=True)]
+
+
+def clip_global_norm(arrays: Sequence[Any], max_norm: float, check_isfinite: bool = True) -> Any:
+    """Scale arrays in place so that the 2-norm of all their elements together is at most max_norm.
+
+    Args:
+        arrays: NDArrays, often gradients; they may lie on several devices.
+        max_norm: the largest norm allowed.
+        check_isfinite: warn if the norm is nan or infinite, which waits for the computation.
+    Returns: the norm before, a float, or an NDArray (1,) without check_isfinite.
+    Raises: AssertionError if there are no arrays.
+    """
+    if not arrays:
+        raise AssertionError("clip_global_norm: expected at least one array")
+    import math
+
+    from ..ndarray.invoke import call_by_name
+
+    ctx = arrays[0].context
+    squares = [call_by_name("sum", call_by_name("square", array)).as_in_context(ctx) for array in arrays]
+    total = call_by_name("sqrt", call_by_name("add_n", *squares))
+    scale = (max_norm / (total + 1e-8)).clip(a_min=-math.inf, a_max=1.0)
+    for array in arrays:
+        array *= scale.as_in_context(array.context)
+    if not check_isfinite:
+        return total
+    norm = total.asscalar()
+    if not math.isfinite(norm):
+        warnings.warn("nan or inf is detected. Clipping results will be undefined.", stacklevel=2)
+    return norm
+
+
+def shape_is_known(shape: Sequence[int] | None) -> bool:
+    """Whether every size is known: 0 stands for an unknown one, with `mx.util.set_np_shape` -1 does.
+
+    Without NumPy shapes an empty shape is unknown too. Raises: AssertionError for sizes that can't be.
+    """
+    from ..util import is_np_shape
+
+    if shape is None:
+        return False
+    unknown = -1 if is_np_shape() else 0
+    if any(size < unknown for size in shape):
+        raise AssertionError(f"shape dimension size cannot be less than {unknown}; the shape is {tuple(shape)}")
+    return unknown not in shape and (unknown == -1 or len(shape) > 0)
+
+
+class HookHandle:
+    """Removes a registered hook again, with `detach` or at the end of a ``with`` block."""
+
+    _next_id = 0
+
+    def __init__(self) -> None:
+        self._hooks: Callable[[], Any] | None = None
+        self._id: int | None = None
+
+    def attach(self, hooks_dict: Any, hook: Callable[..., Any]) -> None:
+        """Put hook into an OrderedDict of hooks. Raises: AssertionError if the handle has one already."""
+        if self._hooks is not None:
+            raise AssertionError("The same handle cannot be attached twice.")
+        self._id = HookHandle._next_id
+        HookHandle._next_id += 1
+        hooks_dict[self._id] = hook
+        self._hooks = weakref.ref(hooks_dict)
+
+    def detach(self) -> None:
+        """Remove the hook; nothing happens if it is gone already."""
+        hooks = self._hooks() if self._hooks is not None else None
+        if hooks is not None:
+            hooks.pop(self._id, None)
+
+    def __enter__(self) -> HookHandle:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.detach()
+
+    def __getstate__(self) -> tuple[Any, int | None]:
+        return (self._hooks() if self._hooks is not None else None), self._id
+
+    def __setstate__(self, state: tuple[Any, int | None]) -> None:
+        hooks, self._id = state
+        self._hooks = None if hooks is None else weakref.ref(hooks)
 
 
 def check_sha1(filename: str | os.PathLike[str], sha1_hash: str) -> bool:

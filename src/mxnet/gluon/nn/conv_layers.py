@@ -5,6 +5,7 @@ Axes: N batch, C channels, D depth, H height, W width. A size given as one numbe
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 from ..block import HybridBlock
@@ -23,7 +24,7 @@ _POOL_LAYOUTS = {1: ("NCW", "NWC"), 2: ("NCHW", "NHWC"), 3: ("NCDHW", "NDHWC")}
 
 def _per_axis(value: Any, ndim: int, name: str) -> tuple[int, ...]:
     """One size for each of ndim spatial axes. Raises: AssertionError, as MXNet, if value doesn't give them."""
-    sizes = (value,) * ndim if isinstance(value, int) else value
+    sizes = (int(value),) * ndim if isinstance(value, Integral) else value
     if not isinstance(sizes, tuple | list) or len(sizes) != ndim:
         raise AssertionError(f"{name} must be a number or a list of {ndim} ints; it is {value!r}.")
     return tuple(sizes)
@@ -450,8 +451,8 @@ class ReflectionPad2D(HybridBlock):
 
     def __init__(self, padding: int | tuple[int, ...] = 0, **kwargs: Any):
         super().__init__(**kwargs)
-        if isinstance(padding, int):
-            padding = (0, 0, 0, 0, *(padding,) * 4)
+        if isinstance(padding, Integral):
+            padding = (0, 0, 0, 0, *(int(padding),) * 4)
         if not isinstance(padding, tuple) or len(padding) != 8:
             raise AssertionError(f"ReflectionPad2D: padding must be a number or 8 of them; it is {padding!r}.")
         self._padding = padding

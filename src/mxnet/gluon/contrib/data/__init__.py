@@ -1,0 +1,3 @@
+"""`mx.gluon.contrib.data`: further samplers."""
+
+from .sampler import IntervalSampler
