@@ -231,15 +231,10 @@ def cast(data: Tensor, *, dtype: DType) -> Tensor:
     return data.to(TORCH_DTYPES[dtype])
 
 
-@operator("amp_cast", view=True)
+@operator("amp_cast", view=True, elementwise=True)
 def amp_cast(data: Tensor, *, dtype: DType) -> Tensor:
     """Cast a floating array, as automatic mixed precision inserts it; arrays of other dtypes pass unchanged."""
     return data.to(TORCH_DTYPES[dtype]) if data.is_floating_point() else data
-
-
-@amp_cast.infer_shape
-def _(inputs: list[Any], outputs: list[Any], **_: Any) -> Any:
-    return _one_shape(inputs, outputs)
 
 
 @amp_cast.infer_dtype
@@ -269,11 +264,6 @@ def _common_dtype(names: list[str], narrow: bool) -> str:
     widths = ("bfloat16", "float16", "float32", "float64")
     floats = [name for name in names if name in widths] or ["float32"]
     return (min if narrow else max)(floats, key=widths.index)
-
-
-def _one_shape(inputs: list[Any], outputs: list[Any]) -> Any:
-    known = next((shape for shape in (*inputs, *outputs) if shape is not None), None)
-    return [known] * len(inputs), [known] * len(outputs)
 
 
 # Functions with attributes.
