@@ -1,6 +1,6 @@
-"""Resizing, cropping, and pooling of regions."""
+"""Resizing and cropping."""
 
-from operator_cases import case, uniform, values
+from operator_cases import case, uniform
 
 CASES = []
 
@@ -47,16 +47,3 @@ add("Crop", [small, normal(2, 2, 3, 2)], num_args=2, offset=(1, 1))
 add("Crop", [small, normal(2, 2, 3, 2)], num_args=2, center_crop=True)
 add("Crop", [small, normal(2, 2, 3, 2)], num_args=2)
 add("Crop", small, num_args=1, h_w=(2, 3), offset=(3, 3), raises=True)
-rois = values([[0, 0, 0, 4, 3], [1, 1, 1, 3, 2], [0, 2, 2, 20, 20], [1, 3, 2, 1, 1], [0, 0.6, 0.4, 2.5, 2.6]])
-double = values([[0, 0, 0, 8, 6], [1, 2, 2, 6, 4], [0, 4, 4, 40, 40], [1, 6, 6, 2, 2], [0, 1.2, 0.8, 5, 5.2]])
-add("ROIPooling", {"data": small, "rois": rois}, pooled_size=(2, 2), spatial_scale=1.0, grad=(0,))
-add("ROIPooling", {"data": small, "rois": double}, pooled_size=(3, 2), spatial_scale=0.5,
-    grad=(0,))
-inside = values([[0, 0, 0, 4, 3], [1, 1, 1, 3, 2], [0, 2, 2, 20, 20], [0, 0.6, 0.4, 2.5, 2.6]])
-for extra in ({}, {"sample_ratio": 2}, {"aligned": True}, {"sample_ratio": 3, "aligned": True}):
-    add("contrib.ROIAlign", {"data": small, "rois": inside}, pooled_size=(2, 2), spatial_scale=1.0, grad=(0,),
-        **extra)
-    add("contrib.ROIAlign", {"data": small, "rois": inside}, pooled_size=(3, 2), spatial_scale=0.7, grad=(0,),
-        **extra)
-add("contrib.ROIAlign", {"data": normal(2, 8, 5, 6), "rois": inside}, pooled_size=(2, 2), spatial_scale=1.0,
-    position_sensitive=True, grad=(0,))
