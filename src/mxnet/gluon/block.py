@@ -353,6 +353,9 @@ def _brief(names: Any) -> str:
     return brief(names)
 
 
+_MAX_TRACES = 64  # graphs kept for different shapes by a block whose forward method is traced
+
+
 class HybridBlock(Block):
     """A block that can run as a graph.
 
@@ -371,6 +374,7 @@ class HybridBlock(Block):
         self._active = False
         self._flags: list[tuple[str, Any]] = []
         self._op_hook: tuple[Callable[..., Any], bool] | None = None
+        self._traces: OrderedDict[Any, tuple[Any, ...]] = OrderedDict()
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
@@ -452,9 +456,10 @@ class HybridBlock(Block):
     def _clear_cached_op(self) -> None:
         self.__dict__["_cached_graph"] = ()
         self.__dict__["_cached_op"] = None
+        self.__dict__["_traces"] = OrderedDict()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_cached_graph": (), "_cached_op": None}
+        return {**self.__dict__, "_cached_graph": (), "_cached_op": None, "_traces": OrderedDict()}
 
     # The graph
 
@@ -505,11 +510,27 @@ class HybridBlock(Block):
                 )
         self._cached_op = CachedOp(out, self._flags)
 
-    def _call_cached_op(self, *args: Any) -> Any:
-        if self._cached_op is None:
+    def _select_trace(self, args: Sequence[Any]) -> None:
+        """Use the graph of a forward method that was traced for these shapes: its Python code may depend on them."""
+        key = tuple(None if item is None else (item.shape, item.dtype) for item in _flatten(args, "input")[0])
+        state = self._traces.get(key)
+        if state is None:
+            self._cached_graph, self._cached_op = (), None
             self._build_cache(*args)
-        if self._cached_op is None:
-            raise RuntimeError("the graph was not built")
+            if len(self._traces) >= _MAX_TRACES:
+                self._traces.popitem(last=False)
+            self._traces[key] = (
+                self._cached_graph, self._cached_op, self._cached_inputs, self._in_format, self._out_format
+            )  # fmt: skip
+        else:
+            self._cached_graph, self._cached_op, self._cached_inputs, self._in_format, self._out_format = state
+
+    def _call_cached_op(self, *args: Any) -> Any:
+        if self._traces_forward:
+            self._select_trace(args)
+        elif self._cached_op is None:
+            self._build_cache(*args)
+        assert self._cached_op is not None
         flat, structure = _flatten(args, "input")
         if structure != self._in_format:
             raise ValueError(
