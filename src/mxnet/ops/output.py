@@ -21,7 +21,7 @@ Normalization = Literal["batch", "null", "valid"]
 Rule = tuple[list[PartialShape], list[PartialShape]]
 
 
-@operator("SoftmaxOutput", aliases=("Softmax",))
+@operator("SoftmaxOutput", aliases=("Softmax",), loss=True)
 def softmax_output(
     data: Tensor, label: Tensor, *, grad_scale: float = 1.0, ignore_label: float = -1.0, multi_output: bool = False,
     use_ignore: bool = False, preserve_shape: bool = False, normalization: Normalization = "null",
@@ -140,7 +140,7 @@ def _define_regression(
     Raises: MXNetError if label doesn't fit.
     """
     compute.__name__ = name
-    op = operator(name, aliases=(f"_sparse_{name}",))(compute)
+    op = operator(name, aliases=(f"_sparse_{name}",), loss=True)(compute)
 
     @op.gradient
     def _(head_grad: Tensor, label: Tensor, out: Tensor, *, grad_scale: float) -> Tensor:
@@ -187,7 +187,7 @@ mae_regression_output = _define_regression(
 )
 
 
-@operator("SVMOutput")
+@operator("SVMOutput", loss=True)
 def svm_output(
     data: Tensor, label: Tensor, *, margin: float = 1.0, regularization_coefficient: float = 1.0,
     use_linear: bool = False,
@@ -230,7 +230,7 @@ def _(data: Shape, **_: Any) -> dict[str, PartialShape]:
 # Losses made of any expression
 
 
-@operator("MakeLoss")
+@operator("MakeLoss", loss=True)
 def make_loss_with_scale(
     data: Tensor, *, grad_scale: float = 1.0, valid_thresh: float = 0.0, normalization: Normalization = "null"
 ) -> Tensor:
@@ -254,7 +254,7 @@ def _(head_grad: Tensor, data: Tensor, *, grad_scale: float, valid_thresh: float
     return torch.full_like(data, grad_scale / data.shape[0] if normalization == "batch" else grad_scale)
 
 
-@operator("make_loss", aliases=("_sparse_make_loss",), output_names=("loss",), elementwise=True)
+@operator("make_loss", aliases=("_sparse_make_loss",), output_names=("loss",), elementwise=True, loss=True)
 def make_loss(data: Tensor) -> Tensor:
     """data as it is, as a loss to start the backward pass from: its gradient is one."""
     return data.clone()
@@ -265,7 +265,9 @@ def _(head_grad: Tensor) -> Tensor:
     return torch.ones_like(head_grad)
 
 
-@operator("BlockGrad", aliases=("_sparse_stop_gradient", "stop_gradient"), elementwise=True, reuses_input={0: 0})
+@operator(
+    "BlockGrad", aliases=("_sparse_stop_gradient", "stop_gradient"), elementwise=True, reuses_input={0: 0}, loss=True
+)
 def block_grad(data: Tensor) -> Tensor:
     """data as it is; its gradient is zero."""
     return data.clone()
@@ -326,7 +328,7 @@ for _op in (svm_output, make_loss_with_scale, identity_attach_kl_sparse_reg):
 
 @operator("smooth_l1", elementwise=True)
 def smooth_l1(data: Tensor, *, scalar: float) -> Tensor:
-    """``(scalar * x) ** 2 / 2`` where ``abs(x) < 1 / scalar ** 2``, and ``abs(x) - 1 / (2 * scalar ** 2)`` elsewhere."""
+    """``(scalar * x) ** 2 / 2`` where ``abs(x) < 1 / scalar ** 2``, else ``abs(x) - 1 / (2 * scalar ** 2)``."""
     square = scalar * scalar
     size = data.abs()
     return torch.where(size < 1 / square, data.square() * (square / 2), size - 0.5 / square)
