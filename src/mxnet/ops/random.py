@@ -82,7 +82,14 @@ def _require(name: str, holds: bool, parameter: str, value: float, expected: str
 
 
 def _empty(shape: tuple[int, ...], dtype: str | None, device: torch.device) -> Tensor:
-    return torch.empty(shape or (1,), dtype=TORCH_DTYPES[dtype or "float32"], device=device)
+    return torch.empty(shape or (1,), dtype=_floating(dtype), device=device)
+
+
+def _floating(dtype: str | None) -> torch.dtype:
+    found = TORCH_DTYPES[dtype or "float32"]
+    if not found.is_floating_point:
+        raise MXNetError(f"dtype is {dtype}; expected a floating dtype. Cast the result for another one.")
+    return found
 
 
 def _dtype_or_float32(*, dtype: str | None, **_: Any) -> str:
@@ -270,7 +277,7 @@ def _sample(name: str, sampler: Sampler, parameters: tuple[Tensor, ...], shape: 
         if other.shape != first.shape or other.dtype != first.dtype:
             given = " and ".join(f"{DTYPE_NAMES[item.dtype]}{tuple(item.shape)}" for item in parameters)
             raise MXNetError(f"{name}: the parameters are {given}; expected one shape and dtype.")
-    out = torch.empty((*first.shape, *shape), dtype=TORCH_DTYPES[dtype or "float32"], device=first.device)
+    out = torch.empty((*first.shape, *shape), dtype=_floating(dtype), device=first.device)
     ones = (1,) * len(shape)
     return sampler(out, generator, *(item.detach().reshape(*item.shape, *ones) for item in parameters))
 
