@@ -111,6 +111,13 @@ def _regroup(flat: list[Any], structure: Any) -> Any:
     return [_regroup(flat, part) for part in structure]
 
 
+def _first_array(args: Any) -> Any:
+    """The first array or symbol in nested lists, or None."""
+    if isinstance(args, list | tuple):
+        return next((found for found in map(_first_array, args) if found is not None), None)
+    return args if isinstance(args, NDArray | Symbol) else None
+
+
 class Block:
     """Base of all layers and networks.
 
@@ -606,9 +613,7 @@ class HybridBlock(Block):
 
     def forward(self, x: Any, *args: Any) -> Any:
         """Run hybrid_forward on arrays, or compose it on symbols."""
-        first = x if isinstance(x, NDArray | Symbol) else next(
-            (item for item in _flatten((x, *args), "input")[0] if item is not None), None
-        )
+        first = x if isinstance(x, NDArray | Symbol) else _first_array((x, *args))
         if isinstance(first, NDArray):
             if self._active and STATE.tracer is None:
                 return self._call_cached_op(x, *args)

@@ -14,7 +14,7 @@ from .. import autograd, initializer, symbol
 from ..base import MXNetError
 from ..context import Context, cpu, current_context
 from ..ndarray import NDArray, load, save, zeros
-from ..ndarray.recording import STATE
+from ..ndarray.recording import STATE, Untraced
 from ..ops.dtypes import dtype_name
 
 __all__ = ["Constant", "DeferredInitializationError", "Parameter", "ParameterDict", "tensor_types"]
@@ -184,7 +184,7 @@ class Parameter:
                 "in_units, in_channels, etc for `Block`s."
             )
         self._deferred_init = ()
-        with autograd.pause():
+        with autograd.pause(), Untraced():
             if data is None:
                 data = zeros(self.shape, dtype=self._dtype, ctx=cpu())
                 desc = initializer.InitDesc(self.name, {"__init__": init})

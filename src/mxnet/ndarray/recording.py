@@ -33,3 +33,14 @@ class _State(threading.local):
 
 
 STATE = _State()
+
+
+class Untraced:
+    """``with Untraced():`` what runs inside is no part of the graph being traced."""
+
+    def __enter__(self) -> None:
+        self._tracer = STATE.tracer
+        STATE.set_tracer(None)
+
+    def __exit__(self, *exception: object) -> None:
+        STATE.set_tracer(self._tracer)
