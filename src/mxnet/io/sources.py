@@ -104,6 +104,8 @@ def MNISTIter(
     if shuffle:
         rows = rows[_shuffled_order(len(rows), seed)]
     kind = torch_dtype(dtype)
+    if not kind.is_floating_point:
+        raise MXNetError(f"MNISTIter: dtype is {dtype}; expected a floating one, because the data are in [0, 1).")
     data = torch.from_numpy(images[rows]).to(torch.float32).div_(256).to(kind)
     data = data.flatten(1) if flat else data.unsqueeze(1)
     target = torch.from_numpy(labels[rows]).to(kind)

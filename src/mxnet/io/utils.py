@@ -29,13 +29,13 @@ def named_arrays(data: Any, allow_empty: bool, default_name: str) -> list[tuple[
         data = dict(zip(names, data, strict=True))
     if not isinstance(data, dict):
         raise TypeError(
-            f"{default_name} is {type(data)}. Input must be NDArray, numpy.ndarray, h5py.Dataset a list of them or dict "
-            "with them as values"
+            f"{default_name} is {type(data)}. Input must be NDArray, numpy.ndarray, h5py.Dataset a list of them or "
+            "dict with them as values"
         )
     pairs = []
     for name, value in sorted(data.items()):
         if not (_is_array(value) or isinstance(value, list)):
-            raise TypeError(f"Invalid type '{type(value)}' for {name}, should be NDArray, numpy.ndarray or h5py.Dataset")
+            raise TypeError(f"Invalid type {type(value)} for {name}, should be NDArray, numpy.ndarray or h5py.Dataset")
         pairs.append((name, value if isinstance(value, NDArray) else array(np.asarray(value))))
     return pairs
 
