@@ -13,7 +13,7 @@ from torch.nn.functional import local_response_norm
 from ..base import MXNetError
 from .attributes import Shape
 from .inference import normalize_axis, unify
-from .registry import Operator, PartialShape, operator
+from .registry import PartialShape, operator
 
 ShapeRule = Callable[..., tuple[list[PartialShape], list[PartialShape]]]
 _WIDE = {"float16": "float32", "bfloat16": "float32"}
@@ -39,7 +39,7 @@ def _normalize_batch(
     op: str, data: Tensor, gamma: Tensor, beta: Tensor, moving_mean: Tensor, moving_var: Tensor, eps: float,
     momentum: float, fix_gamma: bool, use_global_stats: bool, axis: int, training: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
-    """(result, mean, 1 / sqrt(var + eps)) of the batch; where the moving statistics are used, they take their places."""
+    """(result, mean, 1 / sqrt(var + eps)) of the batch; the moving statistics in their places where those are used."""
     axis = _axis(op, axis, data.ndim)
     _check_parameters(
         op, data, data.shape[axis], gamma=gamma, beta=beta, moving_mean=moving_mean, moving_var=moving_var
@@ -61,7 +61,7 @@ def _normalize_batch(
 
 _BATCH_NORM_DOC = """
     In training mode, and unless use_global_stats, the mean and the (biased) variance are those of the batch, and the
-    moving ones are updated: ``moving = momentum * moving + (1 - momentum) * batch``. Otherwise the moving ones are used.
+    moving ones are updated: ``moving = momentum * moving + (1 - momentum) * batch``. Else the moving ones are used.
 
     Args:
         data: (batch, channels, ...) or with the channels at axis.

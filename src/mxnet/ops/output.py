@@ -58,7 +58,7 @@ def _label_shapes(data: Shape, multi_output: bool) -> tuple[Shape, ...]:
     """The shapes that a label may have, the one inferred first."""
     if not multi_output:
         return data[:-1], data
-    return (data[0], *data[2:]), (data[0], product(data[2:])), (data[0], 1, *data[2:]), data
+    return (data[0], product(data[2:])), (data[0], *data[2:]), (data[0], 1, *data[2:]), data
 
 
 def _check_label(data: Shape, label: Shape, multi_output: bool) -> None:

@@ -105,7 +105,7 @@ def _pool(
     pad: Shape, p_value: int | None, count_include_pad: bool,
 ) -> Tensor:  # fmt: skip
     if not 3 <= data.ndim <= 5:
-        raise MXNetError(f"{name}: data has shape {tuple(data.shape)}; expected batch, channel and 1 to 3 spatial axes.")
+        raise MXNetError(f"{name}: data has shape {tuple(data.shape)}; expected batch, channel, 1 to 3 spatial axes.")
     spatial = tuple(data.shape[2:])
     if global_pool:
         if pool_type == "avg":

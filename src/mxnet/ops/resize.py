@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
@@ -49,7 +48,7 @@ def up_sampling(
         if len(data) != 2 or data[1].shape != expected or data[0].shape[1] != num_filter:
             given = " and ".join(str(tuple(array.shape)) for array in data)
             raise MXNetError(
-                f"UpSampling: given shapes {given}; 'bilinear' expects data with num_filter={num_filter} channels and a "
+                f"UpSampling: given shapes {given}; 'bilinear' expects data with num_filter={num_filter} channels, a "
                 f"weight of shape {expected}."
             )
         pad = math.ceil((scale - 1) / 2)
@@ -70,6 +69,12 @@ def up_sampling(
             total = total + array
         return total
     return torch.cat(enlarged, 1)
+
+
+@up_sampling.infer_arguments
+def _(arg0: Shape, *, scale: int, num_filter: int, sample_type: str, **_: Any) -> dict[str, PartialShape]:
+    kernel = 2 * scale - scale % 2
+    return {"arg1": (num_filter, 1, kernel, kernel)} if sample_type == "bilinear" else {}
 
 
 @operator("_contrib_BilinearResize2D")
@@ -143,7 +148,7 @@ def crop(*data: Tensor, offset: Shape = (0, 0), h_w: Shape = (0, 0), center_crop
     """
     _check_images("Crop", *data)
     if not 1 <= len(data) <= 2 or len(offset) != 2 or len(h_w) != 2:
-        raise MXNetError(f"Crop: {len(data)} arrays, offset={offset}, h_w={h_w}; expected 1 or 2, and two numbers each.")
+        raise MXNetError(f"Crop: {len(data)} arrays, offset={offset}, h_w={h_w}; expected 1 or 2, two numbers each.")
     size = tuple(data[1].shape[2:]) if len(data) == 2 else h_w
     room = [old - new for old, new in zip(data[0].shape[2:], size, strict=True)]
     start = [r // 2 for r in room] if center_crop else offset

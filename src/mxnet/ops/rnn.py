@@ -18,7 +18,7 @@ from .registry import PartialShape, operator
 
 Mode = Literal["gru", "lstm", "rnn_relu", "rnn_tanh"]
 _GATES = {"rnn_relu": 1, "rnn_tanh": 1, "gru": 3, "lstm": 4}
-_VF = torch._VF  # type: ignore[attr-defined]
+_VF = torch._VF
 
 
 def _layer_sizes(mode: str, width: int, hidden: int, projection: int | None) -> tuple[list[tuple[int, ...]], int]:
@@ -57,7 +57,7 @@ def _unpack(
             sizes.append(rows)
         width = directions * (projection or hidden)
     lengths = [a * b for weights in shapes for a, b in weights] + [rows for rows in sizes for _ in range(2)]
-    pieces = list(parameters.split(lengths))
+    pieces = list(torch.split(parameters, lengths))
     count = len(shapes[0])
     biases = pieces[count * len(shapes) :]
     unpacked = []
@@ -75,6 +75,7 @@ def _run(
     flat = [tensor for group in weights for tensor in group]
     rest = (flat, True, layers, 0.0, False, directions == 2, False)
     if mode == "lstm":
+        assert cell is not None
         out, state, cell = _VF.lstm(data, (state, cell), *rest)
         return out, state, cell
     out, state = {"gru": _VF.gru, "rnn_tanh": _VF.rnn_tanh, "rnn_relu": _VF.rnn_relu}[mode](data, state, *rest)
@@ -216,8 +217,8 @@ def _check(mode: str, state_size: int, num_layers: int, p: float, projection_siz
         )
     if projection_size is not None and (mode != "lstm" or not 0 < projection_size < state_size):
         raise MXNetError(
-            f"RNN: projection_size={projection_size} with mode {mode!r} and state_size={state_size}; a projection is for "
-            f"lstm, and smaller than the state."
+            f"RNN: projection_size={projection_size} with mode {mode!r} and state_size={state_size}; a projection is "
+            f"for lstm, and smaller than the state."
         )
 
 

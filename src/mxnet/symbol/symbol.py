@@ -581,7 +581,8 @@ def compose(
             if symbol is None:
                 hints = dict(attributes)
                 if argument in op.variable_init:
-                    hints["__init__"] = f'["{op.variable_init[argument]}", {{}}]'
+                    init = op.variable_init[argument]
+                    hints["__init__"] = init if init.startswith("[") else f'["{init}", {{}}]'
                 values.append(Value(Node(None, f"{name}_{argument}", (), hints), 0))
             else:
                 values.append(symbol._outputs[0])
