@@ -82,8 +82,8 @@ def _as_numbers(data: Any) -> np.ndarray[Any, Any]:
         raise MXNetError(f"batchify: the examples of a batch differ in shape: {error}.") from None
     if array.dtype.kind not in "biuf":
         raise MXNetError(
-            f"batchify: examples of type {type(data[0])} make no array of numbers (dtype {array.dtype}). Transform them "
-            "to numbers or arrays, or pass a batchify_fn to the DataLoader."
+            f"batchify: examples of type {type(data[0])} make no array of numbers (dtype {array.dtype}). Transform "
+            "them to numbers or arrays, or pass a batchify_fn to the DataLoader."
         )
     return array
 
