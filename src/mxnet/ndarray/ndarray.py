@@ -70,6 +70,8 @@ class NDArray:
         elif isinstance(handle, Tensor):
             self._data = handle.detach()
             self._ctx = context_of(handle)
+        elif handle is None:  # how MXNet's pickles make an array, before they set its state
+            self._data, self._ctx = torch.empty(0), current_context()
         else:
             raise MXNetError(f"NDArray: got {type(handle)}; expected an NDArray or a torch.Tensor. Use mx.nd.array.")
         self._node = self._mark = None

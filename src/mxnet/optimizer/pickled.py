@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib
 import io
 import pickle
+import sys
 from typing import Any
 
 from ..base import MXNetError
+from ..lr_scheduler import LRScheduler
 from .base import Optimizer
 
 # What a pickle may name. Everything here only builds data.
@@ -20,9 +22,6 @@ _ALLOWED: dict[str, set[str]] = {
     "mxnet.ndarray.sparse": {"CSRNDArray", "RowSparseNDArray"},
     "mxnet.numpy.multiarray": {"ndarray"},
     "mxnet.context": {"Context"},
-    "mxnet.lr_scheduler": {
-        "CosineScheduler", "FactorScheduler", "LRScheduler", "MultiFactorScheduler", "PolyScheduler",
-    },
     "numpy": {"dtype", "ndarray", "bool_", "float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8"},
     "numpy.core.multiarray": {"_reconstruct", "scalar"},
     "numpy._core.multiarray": {"_reconstruct", "scalar"},
@@ -30,7 +29,7 @@ _ALLOWED: dict[str, set[str]] = {
 
 
 class _Unpickler(pickle.Unpickler):
-    """Unpickles data, arrays, schedules and registered optimizers, and refuses to look up anything else."""
+    """Unpickles data, arrays, optimizers and schedules, and refuses to look up anything else."""
 
     def find_class(self, module: str, name: str) -> Any:
         if name in _ALLOWED.get(module, ()):
@@ -39,17 +38,13 @@ class _Unpickler(pickle.Unpickler):
             if module == "numpy.core.multiarray":
                 module = "numpy._core.multiarray"
             return getattr(importlib.import_module(module), name)
-        if module.startswith("mxnet.optimizer"):
-            for klass in Optimizer.opt_registry.values():
-                if klass.__name__ == name and klass.__module__.startswith("mxnet.optimizer"):
-                    return klass
-        for klass in Optimizer.opt_registry.values():  # a program's own, registered before
-            if (klass.__module__, klass.__qualname__) == (module, name):
-                return klass
+        klass = getattr(sys.modules.get(module), name, None)  # imported by the program itself, never by the pickle
+        if isinstance(klass, type) and issubclass(klass, LRScheduler | Optimizer):
+            return klass
         raise MXNetError(
             f"The pickled optimizer state names {module}.{name}, which is refused: only arrays, numbers, containers, "
-            "learning-rate schedules and registered optimizers are read. If it is an optimizer of your own, define and "
-            "register it (mx.optimizer.register) before loading."
+            "optimizers and learning-rate schedules are read. If it is an optimizer or schedule of your own, import "
+            "its module before loading."
         )
 
 

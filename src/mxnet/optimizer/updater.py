@@ -82,8 +82,8 @@ class Updater:
     def set_states(self, states: bytes) -> None:
         """Take the states, and the optimizer where it is there too, that `get_states` gave, here or in MXNet.
 
-        Raises: MXNetError when the bytes are damaged or name anything but data, arrays, schedules and registered
-            optimizers: they can't run code.
+        Raises: MXNetError when the bytes are damaged or name anything but data, arrays, optimizers and
+            learning-rate schedules: they can't run code.
         """
         loaded = safe_loads(states)
         optimizer = self.optimizer

@@ -114,21 +114,34 @@ def _lamb_several(
 ) -> Tensor | tuple[Tensor, ...]:  # fmt: skip
     arrays = split_by_weight(op, data, num_tensors, 5 if low_precision else 4)
     check_rates(op, num_tensors, learning_rates=learning_rates, wds=wds, step_count=step_count)
-    results = []
-    for one, lr, wd, t, target in zip(
-        arrays, learning_rates, wds, step_count, targets_of(out, num_tensors), strict=True
-    ):
-        weight, grad, mean, var = one[:4]
+    targets = targets_of(out, num_tensors)
+    for weight, grad, mean, var, *_ in arrays:
         check_shapes(op, weight, grad=grad, mean=mean, var=var)
-        master = one[4] if low_precision else target_of(weight, target)
-        wide = grad if grad.dtype == mean.dtype else grad.to(mean.dtype)
-        step = _lamb_direction(
-            master, wide, mean, var, beta1, beta2, epsilon, t, bias_correction, wd, rescale_grad, clip_gradient
-        )
-        ratio = _trust_ratio(master.float().norm(), step.float().norm(), lower_bound, upper_bound)
-        master.addcmul_(ratio.to(master.dtype), step.to(master.dtype), value=-lr)
-        results.append(to_low_precision(weight, master, target) if low_precision else master)
-    return one_or_all(results)
+    weights, grads, means, variances = (list(column) for column in list(zip(*arrays, strict=True))[:4])
+    if low_precision:
+        masters = [one[4] for one in arrays]
+        grads = [grad.float() for grad in grads]
+    else:
+        masters = [target_of(weight, target) for weight, target in zip(weights, targets, strict=True)]
+    grads = [rescaled(grad, rescale_grad, clip_gradient) for grad in grads]
+    torch._foreach_mul_(means, beta1)
+    torch._foreach_add_(means, grads, alpha=complement(beta1))
+    torch._foreach_mul_(variances, beta2)
+    torch._foreach_addcmul_(variances, grads, grads, value=complement(beta2))
+    corrections = [[complement(beta, t) if bias_correction else 1.0 for t in step_count] for beta in (beta1, beta2)]
+    steps, roots = torch._foreach_div(means, corrections[0]), torch._foreach_div(variances, corrections[1])
+    torch._foreach_sqrt_(roots)
+    torch._foreach_add_(roots, epsilon)
+    torch._foreach_div_(steps, roots)
+    if any(wds):
+        torch._foreach_add_(steps, torch._foreach_mul(masters, list(wds)))
+    norms = [torch.stack(torch._foreach_norm(tensors)).float() for tensors in (masters, steps)]
+    ratios = _trust_ratio(norms[0], norms[1], lower_bound, upper_bound) * norms[0].new_tensor(learning_rates)
+    torch._foreach_mul_(steps, list(ratios.to(steps[0].dtype).unbind()))
+    torch._foreach_sub_(masters, steps)
+    if low_precision:
+        return one_or_all([to_low_precision(*one) for one in zip(weights, masters, targets, strict=True)])
+    return one_or_all(masters)
 
 
 @operator("_multi_lamb_update", num_outputs=_num_tensors, num_inputs_attr="num_tensors")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from ..attributes import Floats
@@ -95,20 +96,43 @@ def _sgd_several(
 ) -> Tensor | tuple[Tensor, ...]:  # fmt: skip
     """One step for several weights; `momentum` None is plain SGD."""
     check_rates(op, len(arrays), lrs=lrs, wds=wds)
-    results = []
-    for one, lr, wd, target in zip(arrays, lrs, wds, targets_of(out, len(arrays)), strict=True):
-        weight, grad, *states = one
+    targets = targets_of(out, len(arrays))
+    for weight, grad, *states in arrays:
         check_shapes(op, weight, grad=grad, **{f"state{i}": state for i, state in enumerate(states)})
-        if low_precision:
-            master, grad = states.pop(), grad.float()
-        else:
-            master = target_of(weight, target)
-        if momentum is None:
+    weights, grads = [one[0] for one in arrays], [one[1] for one in arrays]
+    if low_precision:
+        masters, grads = [one[-1] for one in arrays], [grad.float() for grad in grads]
+    else:
+        masters = [target_of(weight, target) for weight, target in zip(weights, targets, strict=True)]
+    moms = [one[2] for one in arrays] if momentum is not None else []
+    if clip_gradient < 0 and len(set(lrs)) == len(set(wds)) == 1:
+        _sgd_together(masters, grads, moms, lrs[0], momentum, wds[0], rescale_grad)
+    elif momentum is None:
+        for master, grad, lr, wd in zip(masters, grads, lrs, wds, strict=True):
             _sgd(master, grad, lr, wd, rescale_grad, clip_gradient)
-        else:
-            _sgd_mom(master, grad, states[0], lr, momentum, wd, rescale_grad, clip_gradient)
-        results.append(to_low_precision(weight, master, target) if low_precision else master)
-    return one_or_all(results)
+    else:
+        for master, grad, mom, lr, wd in zip(masters, grads, moms, lrs, wds, strict=True):
+            _sgd_mom(master, grad, mom, lr, momentum, wd, rescale_grad, clip_gradient)
+    if low_precision:
+        return one_or_all([to_low_precision(*one) for one in zip(weights, masters, targets, strict=True)])
+    return one_or_all(masters)
+
+
+def _sgd_together(
+    weights: list[Tensor], grads: list[Tensor], moms: list[Tensor], lr: float, momentum: float | None, wd: float,
+    rescale_grad: float,
+) -> None:  # fmt: skip
+    """`_sgd` or `_sgd_mom` for weights with one learning rate and weight decay; a few kernels for all of them."""
+    if momentum is None:
+        if wd != 0.0:
+            torch._foreach_mul_(weights, 1.0 - lr * wd)
+        torch._foreach_add_(weights, grads, alpha=-lr * rescale_grad)
+        return
+    torch._foreach_mul_(moms, momentum)
+    if wd != 0.0:
+        torch._foreach_add_(moms, weights, alpha=-lr * wd)
+    torch._foreach_add_(moms, grads, alpha=-lr * rescale_grad)
+    torch._foreach_add_(weights, moms)
 
 
 @operator("multi_sgd_update", num_outputs=num_weights_of, num_inputs_attr="num_weights")
