@@ -338,14 +338,14 @@ def div_sqrt_dim(data: Tensor) -> Tensor:
 
 @operator("_contrib_allclose", out_dtype="uint8")
 def allclose(a: Tensor, b: Tensor, *, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = True) -> Tensor:
-    """1 if all elements satisfy |a - b| <= atol + rtol * |b|, otherwise 0; shape (1,), dtype uint8.
+    """1 if all elements satisfy |a - b| <= atol + rtol * |b|, otherwise 0; shape (), dtype uint8.
 
     Elements that are both nan count as equal if equal_nan is True.
     """
     if a.shape != b.shape or a.dtype != b.dtype:
         raise MXNetError(f"_contrib_allclose: a is {a.dtype}{tuple(a.shape)}, b is {b.dtype}{tuple(b.shape)}; "
                          "expected one shape and dtype.")  # fmt: skip
-    return torch.isclose(a, b, rtol, atol, equal_nan).all().to(torch.uint8).reshape(1)
+    return torch.isclose(a, b, rtol, atol, equal_nan).all().to(torch.uint8)
 
 
 # Sums.

@@ -195,8 +195,8 @@ _position("argmin", torch.argmin, "The index of the smallest element along an ax
 
 @operator("argmax_channel", method=True)
 def argmax_channel(data: Tensor) -> Tensor:
-    """The index of the largest element along the last axis, the first of equal ones; in the dtype of data."""
-    return _with_axis(torch.argmax(data, -1)).to(data.dtype)
+    """The index of the largest element along axis 1, the first of equal ones; in the dtype of data."""
+    return torch.argmax(data, 1).to(data.dtype)
 
 
 # Moments.
