@@ -1,0 +1,1 @@
+"""Speed measured against torch and the original MXNet: ``python -m benchmarks``, see README.md here."""
