@@ -24,6 +24,7 @@ from typing import Any
 from .worker import Host, describe
 
 ROOT = Path(__file__).resolve().parent.parent
+MOST_STEPS = 2**26
 UNITS = {"µs": 1e6, "ms": 1e3, "s": 1.0}
 
 
@@ -193,7 +194,9 @@ def steps_for(seconds: float, sample: Callable[[int], float]) -> int:
     steps = 1
     while (spent := sample(steps)) < seconds / 4:
         steps *= 2
-    return max(1, math.ceil(steps * seconds / spent)) if spent else steps
+        if steps > MOST_STEPS:
+            raise ValueError(f"{steps // 2} steps took {spent:g} s only: it does nothing")
+    return math.ceil(steps * seconds / spent)
 
 
 def summarise(figures: Figures, baseline: Figures | None) -> None:

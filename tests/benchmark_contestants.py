@@ -30,10 +30,10 @@ def tired(limit):
 
 
 def noisy():
-    """A contestant that prints where the answers of its process go, and then says in which process it is."""
+    """A contestant that prints where the answers of its process go."""
     print("not an answer")
     os.write(1, b"nor this\n")
-    return lambda n: None
+    return slow(0.001)
 
 
 def deadly():

@@ -69,6 +69,8 @@ def test_steps_fill_the_time_of_a_sample():
     assert steps_for(0.020, sample) == 20
     assert asked == [1, 2, 4, 8]
     assert steps_for(0.5, lambda n: n * 2.0) == 1
+    with pytest.raises(ValueError, match="does nothing"):
+        steps_for(0.5, lambda n: 1e-9)
 
 
 def test_a_failing_contestant_is_reported_and_the_others_go_on(capfd):
