@@ -213,3 +213,26 @@ def moments(data: Tensor, *, axes: Shape | None = None, keepdims: bool = False) 
     if keepdims:
         return mean, variance
     return _with_axis(mean.squeeze(found)), _with_axis(variance.squeeze(found))
+
+
+# Running sums.
+
+
+@operator("cumsum")
+def cumsum(a: Tensor, *, axis: int | None = None, dtype: DType | None = None) -> Tensor:
+    """The sums of the first elements along an axis, or of the flattened array if axis is None.
+
+    dtype  what elements are cast to before they are added; default that of a, int64 for bool
+    """
+    if axis is None:
+        a, axis = a.reshape(-1), 0
+    if not -a.ndim <= axis < a.ndim:
+        raise MXNetError(f"cumsum: axis={axis} for a of shape {tuple(a.shape)}; expected an axis from {-a.ndim} to "
+                         f"{a.ndim - 1}.")  # fmt: skip
+    kind = TORCH_DTYPES[dtype] if dtype is not None else torch.int64 if a.dtype is torch.bool else a.dtype
+    return torch.cumsum(a, axis, dtype=kind)
+
+
+@cumsum.infer_dtype
+def _(inputs: list[Any], outputs: list[Any], *, dtype: str | None, **_: Any) -> Any:
+    return inputs, [dtype or ("int64" if inputs[0] == "bool" else inputs[0])]

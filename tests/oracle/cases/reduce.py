@@ -56,3 +56,8 @@ for dtype in ("float32", "float64", "float16"):
         CASES.append(case("moments", [uniform(2, 3, 4, dtype=dtype)], attrs,
                           tolerance="loose" if dtype == "float16" else "close"))  # fmt: skip
 CASES.append(case("moments", [BOX], raises=True))
+for attrs in ({}, {"axis": 0}, {"axis": 1}, {"dtype": "float64", "axis": 1}):
+    CASES.append(case("cumsum", [BOX], attrs))
+CASES.append(case("cumsum", [BOX], {"axis": 3}, raises=True))
+CASES.append(case("cumsum", [values([1, 2.5, 3])], {"dtype": "int32"}, grad=False))
+CASES += [case("cumsum", [values([1, 0, 1], dtype)], {"axis": 0}) for dtype in ("int32", "int8", "float16", "bool")]
