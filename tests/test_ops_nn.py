@@ -16,7 +16,7 @@ from mxnet.base import MXNetError
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "oracle"))
-import nn_symbols
+import nn_symbols  # noqa: E402
 
 with open(os.path.join(HERE, "oracle", "data", "nn_symbols.json")) as _file:
     RECORDED_SYMBOLS = json.load(_file)
@@ -181,13 +181,14 @@ def test_equal_seeds_drop_equal_elements():
 
 def test_rrelu_draws_slopes_in_training_and_takes_the_middle_otherwise():
     data = array(30, 20)
-    (out, mask), (grad,) = gradients(lambda x: mx.nd.LeakyReLU(x, act_type="rrelu", lower_bound=0.1, upper_bound=0.5), data)
+    options = {"act_type": "rrelu", "lower_bound": 0.1, "upper_bound": 0.5}
+    (out, mask), (grad,) = gradients(lambda x: mx.nd.LeakyReLU(x, **options), data)
     x, out, mask = data.asnumpy(), out.asnumpy(), mask.asnumpy()
     assert_allclose(out, np.where(x > 0, x, x * mask), rtol=1e-6)
     assert_allclose(grad, np.where(x > 0, 1, mask), rtol=1e-6)
     slopes = mask[x < 0]
     assert 0.1 <= slopes.min() < 0.15 and 0.45 < slopes.max() < 0.5
-    out, _ = mx.nd.LeakyReLU(data, act_type="rrelu", lower_bound=0.1, upper_bound=0.5)
+    out, _ = mx.nd.LeakyReLU(data, **options)
     assert_allclose(out.asnumpy(), np.where(x > 0, x, x * 0.3), rtol=1e-6)
 
 
@@ -206,7 +207,8 @@ def recurrent_inputs(mode: str, layers: int, directions: int, time: int = 6, bat
 @pytest.mark.parametrize(("layers", "bidirectional"), [(1, False), (2, True)])
 def test_rnn_with_lengths_gives_what_each_sequence_gives_alone(mode, layers, bidirectional):
     inputs = recurrent_inputs(mode, layers, 1 + bidirectional)
-    options = {"state_size": 5, "num_layers": layers, "mode": mode, "bidirectional": bidirectional, "state_outputs": True}
+    options = {"state_size": 5, "num_layers": layers, "mode": mode, "bidirectional": bidirectional}
+    options["state_outputs"] = True
     lengths = [2, 6, 3]
     outs = mx.nd.RNN(*inputs, sequence_length=mx.nd.array(lengths), use_sequence_length=True, **options)
     for sample, length in enumerate(lengths):
@@ -368,8 +370,10 @@ def test_half_precision_works_on_a_cpu(operator, dtype):
     [
         (lambda: mx.nd.Convolution(array(2, 3, 5, 5), array(4, 2, 3, 3), kernel=(3, 3), num_filter=4, no_bias=True),
          ["weight", "(4, 2, 3, 3)", "(4, 3, 3, 3)", "(2, 3, 5, 5)"]),
-        (lambda: mx.nd.Convolution(array(2, 3, 5, 5), array(4, 3, 3, 3), kernel=(3, 3), num_filter=4), ["bias", "no_bias"]),
-        (lambda: mx.nd.FullyConnected(array(2, 3), array(4, 2), array(4), num_hidden=4), ["weight", "(4, 2)", "(4, 3)"]),
+        (lambda: mx.nd.Convolution(array(2, 3, 5, 5), array(4, 3, 3, 3), kernel=(3, 3), num_filter=4),
+         ["bias", "no_bias"]),
+        (lambda: mx.nd.FullyConnected(array(2, 3), array(4, 2), array(4), num_hidden=4),
+         ["weight", "(4, 2)", "(4, 3)"]),
         (lambda: mx.nd.FullyConnected(array(2, 3), array(4, 3).astype("float64"), num_hidden=4, no_bias=True),
          ["FullyConnected", "float32", "float64"]),
         (lambda: mx.nd.Pooling(array(2, 3, 4), kernel=(5,)), ["Pooling", "5", "4"]),
@@ -398,12 +402,16 @@ def test_gradients_agree_with_finite_differences_through_torch():
         attrs = op.parse_attributes(given)
         tensors = [torch.from_numpy(numbers(*shape, seed=i).astype("float64")).requires_grad_()
                    for i, shape in enumerate(inputs)]  # fmt: skip
-        function = lambda *xs: op.call(xs, attrs)  # noqa: E731
-        first = lambda *xs: r[0] if isinstance(r := function(*xs), tuple) else r  # noqa: E731
-        assert torch.autograd.gradcheck(first, tensors)
+
+        def first(*xs):
+            result = op.call(xs, attrs)
+            return result[0] if isinstance(result, tuple) else result
+
+        assert torch.autograd.gradcheck(first, tensors, fast_mode=True)
 
     check("Convolution", [(1, 2, 4, 4), (3, 2, 2, 2), (3,)], kernel=(2, 2), num_filter=3)
-    check("Deconvolution", [(1, 2, 3, 3), (2, 3, 2, 2)], kernel=(2, 2), num_filter=3, stride=(2, 2), target_shape=(5, 6))
+    check("Deconvolution", [(1, 2, 3, 3), (2, 3, 2, 2)], kernel=(2, 2), num_filter=3,
+          stride=(2, 2), target_shape=(5, 6))
     check("Pooling", [(1, 2, 5, 5)], kernel=(3, 2), pool_type="lp", p_value=2, pooling_convention="full", stride=(2, 2))
     check("Pooling", [(1, 2, 5, 5)], kernel=(3, 3), pool_type="avg", pad=(2, 2), count_include_pad=False)
     check("LayerNorm", [(2, 3, 4), (3,), (3,)], axis=1)

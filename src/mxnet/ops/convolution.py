@@ -27,10 +27,10 @@ _TRANSPOSE = {1: torch.conv_transpose1d, 2: torch.conv_transpose2d, 3: torch.con
 @lru_cache(maxsize=4096)
 def check_geometry(
     operator_name: str, kernel: Shape, stride: Shape, dilate: Shape, pad: Shape, layout: str | None, ndim: int
-) -> None:
-    """Check that the attributes fit one another and the number of axes of data.
+) -> tuple[Shape, Shape, Shape]:
+    """(stride, dilate, pad) with defaults filled in, if the attributes fit one another and the axes of data.
 
-    Raises: MXNetError naming the attribute.
+    Raises: MXNetError naming the attribute that doesn't.
     """
     axes = len(kernel)
     if axes not in (1, 2, 3) or min(kernel) < 1:
@@ -47,6 +47,7 @@ def check_geometry(
             f"{operator_name}: data has {ndim} axes; expected {axes + 2} (batch, channel and {axes} spatial) for "
             f"kernel {kernel}."
         )
+    return stride or (1,) * axes, dilate or (1,) * axes, pad or (0,) * axes
 
 
 def is_channel_last(layout: str | None) -> bool:
@@ -104,13 +105,13 @@ def _convolve(
     name: str, data: Tensor, weight: Tensor, bias: Tensor | None, kernel: Shape, stride: Shape, dilate: Shape,
     pad: Shape, num_filter: int, num_group: int, no_bias: bool, layout: str | None,
 ) -> Tensor:  # fmt: skip
-    check_geometry(name, kernel, stride, dilate, pad, layout, data.ndim)
+    stride, dilate, pad = check_geometry(name, kernel, stride, dilate, pad, layout, data.ndim)
     _check_parameters(name, data, weight, bias, kernel, num_filter, num_group, no_bias, layout, False)
     convolve = _CONVOLVE[len(kernel)]
     if is_channel_last(layout):
         data, weight = data.movedim(-1, 1), weight.movedim(-1, 1)
-        return convolve(data, weight, bias, stride or 1, pad or 0, dilate or 1, num_group).movedim(1, -1)
-    return convolve(data, weight, bias, stride or 1, pad or 0, dilate or 1, num_group)
+        return convolve(data, weight, bias, stride, pad, dilate, num_group).movedim(1, -1)
+    return convolve(data, weight, bias, stride, pad, dilate, num_group)
 
 
 @operator("Convolution")
@@ -159,7 +160,6 @@ def _output_padding(
 ) -> tuple[Shape, Shape]:
     """Padding and adjustment of a transposed convolution; from target_shape where that is given."""
     axes = len(kernel)
-    stride, dilate, pad = stride or (1,) * axes, dilate or (1,) * axes, pad or (0,) * axes
     if not any(target_shape):
         adj = adj or (0,) * axes
         if len(adj) != axes or any(not 0 <= a < s for a, s in zip(adj, stride, strict=True)):
@@ -196,19 +196,19 @@ def deconvolution(
     Returns: (batch, num_filter, *out_spatial), or with the channels last.
     Raises: MXNetError if shapes, dtypes or attributes don't fit one another.
     """
-    check_geometry("Deconvolution", kernel, stride, dilate, pad, layout, data.ndim)
+    stride, dilate, pad = check_geometry("Deconvolution", kernel, stride, dilate, pad, layout, data.ndim)
     _check_parameters("Deconvolution", data, weight, bias, kernel, num_filter, num_group, no_bias, layout, True)
     last = is_channel_last(layout)
     if last:
         data, weight = data.movedim(-1, 1), weight.movedim(-1, 1)
     padding, extra = _output_padding(tuple(data.shape[2:]), kernel, stride, dilate, pad, adj, target_shape)
     transpose = _TRANSPOSE[len(kernel)]
-    if any(e >= s for e, s in zip(extra, stride or (1,) * len(extra), strict=True)):  # only from target_shape
-        out = transpose(data, weight, bias, stride or 1, 0, 0, num_group, dilate or 1)
+    if any(e >= s for e, s in zip(extra, stride, strict=True)):  # only from target_shape
+        out = transpose(data, weight, bias, stride, 0, 0, num_group, dilate)
         for axis, (start, size) in enumerate(zip(padding, target_shape, strict=True), 2):
             out = out.narrow(axis, start, size)
     else:
-        out = transpose(data, weight, bias, stride or 1, padding, extra, num_group, dilate or 1)
+        out = transpose(data, weight, bias, stride, padding, extra, num_group, dilate)
     return out.movedim(1, -1) if last else out
 
 

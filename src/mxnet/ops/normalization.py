@@ -48,9 +48,8 @@ def _normalize_batch(
     scale = torch.fill(gamma, 1.0) if fix_gamma else gamma  # one, with a gradient that is zero
     if training and not use_global_stats:
         out, mean, inverse_std = torch.native_batch_norm(x, scale, beta, None, None, True, 0.0, eps)
-        with torch.no_grad():
-            moving_mean.lerp_(mean, 1 - momentum)
-            moving_var.lerp_(inverse_std.pow(-2).sub_(eps).clamp_(min=0), 1 - momentum)
+        moving_mean.lerp_(mean, 1 - momentum)
+        moving_var.lerp_(inverse_std.pow(-2).sub_(eps).clamp_(min=0), 1 - momentum)
     else:
         out = torch.native_batch_norm(x, scale, beta, moving_mean, moving_var, False, 0.0, eps)[0]
         mean, inverse_std = moving_mean, moving_var

@@ -21,7 +21,7 @@ from .registry import Operator, PartialShape, operator
 def _check(name: str, data: Tensor, length: Tensor | None, used: bool, axis: int, axes: Shape = (0, 1)) -> None:
     if axis not in axes or data.ndim < 2:
         raise MXNetError(
-            f"{name}: axis is {axis}, data has shape {tuple(data.shape)}; expected at least two axes, and axis in {axes}."
+            f"{name}: axis is {axis}, data has shape {tuple(data.shape)}; expected two axes or more, axis in {axes}."
         )
     batch = data.shape[1 - axis]
     if (length is None) is used or (length is not None and length.shape != (batch,)):
