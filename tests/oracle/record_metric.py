@@ -32,6 +32,7 @@ def classes(n, *shape):
 
 def cases():
     """(metric, positional arguments, keyword arguments, batches); a batch is (labels, preds), lists of arrays."""
+
     def many(label, pred, count=3):
         return [([label()], [pred()]) for _ in range(count)]
 
@@ -87,8 +88,12 @@ def cases():
         yield "perplexity", [ignore], {}, multi
         yield "perplexity", [], {"ignore_label": ignore, "axis": 1}, multi
         yield "perplexity", [ignore], {}, many(lambda: classes(3, 2, 5), lambda: probabilities(2, 5, 3))
-        yield "perplexity", [], {"ignore_label": ignore, "axis": 1}, many(
-            lambda: classes(3, 2, 5), lambda: probabilities(2, 3, 5))
+        yield (
+            "perplexity",
+            [],
+            {"ignore_label": ignore, "axis": 1},
+            many(lambda: classes(3, 2, 5), lambda: probabilities(2, 3, 5)),
+        )
     yield "perplexity", [0], {}, [([[0.0, 0.0]], [[[0.5, 0.5], [0.1, 0.9]]])]
     yield "perplexity", [None], {}, [([classes(3, 5)], [probabilities(6, 3)])]
     yield "perplexity", [None], {}, [([[0.0, 1.0]], [[[0.0, 1.0], [0.5, 0.5]]])]
@@ -97,8 +102,15 @@ def cases():
     yield "pcc", [], {}, multi
     yield "pcc", [], {}, many(lambda: classes(1, 5), lambda: [[0.9, 0.1]] * 5)
     yield "pcc", [], {}, many(lambda: classes(6, 9), lambda: probabilities(9, 3))
-    yield "pcc", [], {}, [([[0.0, 1.0]], [[[0.9, 0.1], [0.1, 0.9]]]),
-                          ([[4.0, 1.0, 2.0]], [[[0.9, 0.1, 0, 0, 0], [0.1, 0.9, 0, 0, 0], [0, 0, 1, 0, 0]]])]
+    yield (
+        "pcc",
+        [],
+        {},
+        [
+            ([[0.0, 1.0]], [[[0.9, 0.1], [0.1, 0.9]]]),
+            ([[4.0, 1.0, 2.0]], [[[0.9, 0.1, 0, 0, 0], [0.1, 0.9, 0, 0, 0], [0, 0, 1, 0, 0]]]),
+        ],
+    )
     yield "pcc", [], {"has_global_stats": False}, binary
     yield "pcc", [], {}, []
     for name in ("loss", "torch", "caffe"):
@@ -125,13 +137,18 @@ def plain(value):
 
 
 def state(metric):
-    return [plain(metric.get()), plain(metric.get_global()), plain(metric.get_name_value()),
-            plain(metric.get_global_name_value())]
+    return [
+        plain(metric.get()),
+        plain(metric.get_global()),
+        plain(metric.get_name_value()),
+        plain(metric.get_global_name_value()),
+    ]
 
 
 def run(name, args, kwargs, batches):
     metric = mx.metric.create(name, *args, **kwargs)
     results = [state(metric)]
+
     def update(batch):
         metric.update([mx.nd.array(x) for x in batch[0]], [mx.nd.array(x) for x in batch[1]])
         results.append(state(metric))

@@ -1,6 +1,7 @@
 """Record the update operators of MXNet 1.9.1: run with its interpreter, writes data/optimizer_ops.npz and .json.
 
-Each case calls an operator once, with `out` given the weights; kept are the inputs, the result, and the inputs after it.
+Each case calls an operator once, with `out` given the weights; kept are the inputs, the result, and the inputs after
+the call.
 """
 
 import json
@@ -40,8 +41,11 @@ def fixed():
         for extra in ({}, CLIP, {"wd": 0.1}):
             yield f"{mp}nag_mom_update", ["weight", "grad", "mom", *master], {"lr": 0.1, "momentum": 0.9, **extra}
             for t in (1, 4):
-                yield f"{mp}lamb_update_phase1", ["weight", "grad", "mean", "var", *master], {
-                    "t": t, "wd": 0.2, **extra, "bias_correction": t == 4}
+                yield (
+                    f"{mp}lamb_update_phase1",
+                    ["weight", "grad", "mean", "var", *master],
+                    {"t": t, "wd": 0.2, **extra, "bias_correction": t == 4},
+                )
         for extra in ({}, {"lower_bound": 0.5}, {"upper_bound": 0.3}, {"lower_bound": 2.0, "upper_bound": 3.0}):
             yield f"{mp}lamb_update_phase2", ["weight", "g", "r1", "r2", *master], {"lr": 0.1, **extra}
     for extra in ({}, CLIP, {"wd": 0.1}):
@@ -49,15 +53,24 @@ def fixed():
         yield "signum_update", ["weight", "grad", "mom"], {"lr": 0.1, "momentum": 0.6, **extra}
         yield "signum_update", ["weight", "grad", "mom"], {"lr": 0.1, "momentum": 0.6, "wd_lh": 0.2, **extra}
         yield "adam_update", ["weight", "grad", "mean", "var"], {"lr": 0.1, **extra}
-        yield "adam_update", ["weight", "grad", "mean", "var"], {
-            "lr": 0.1, "beta1": 0.5, "beta2": 0.7, "epsilon": 0.1, "lazy_update": False, **extra}
+        yield (
+            "adam_update",
+            ["weight", "grad", "mean", "var"],
+            {"lr": 0.1, "beta1": 0.5, "beta2": 0.7, "epsilon": 0.1, "lazy_update": False, **extra},
+        )
         yield "ftrl_update", ["weight", "grad", "z", "n"], {"lr": 0.1, "lamda1": 0.2, "beta": 0.5, **extra}
         yield "rmsprop_update", ["weight", "grad", "n"], {"lr": 0.1, **extra}
-        yield "rmsprop_update", ["weight", "grad", "n"], {
-            "lr": 0.1, "gamma1": 0.5, "epsilon": 0.2, "clip_weights": 0.4, **extra}
+        yield (
+            "rmsprop_update",
+            ["weight", "grad", "n"],
+            {"lr": 0.1, "gamma1": 0.5, "epsilon": 0.2, "clip_weights": 0.4, **extra},
+        )
         yield "rmspropalex_update", ["weight", "grad", "n", "g", "delta"], {"lr": 0.1, **extra}
-        yield "rmspropalex_update", ["weight", "grad", "n", "g", "delta"], {
-            "lr": 0.1, "gamma1": 0.5, "gamma2": 0.7, "epsilon": 0.2, "clip_weights": 0.4, **extra}
+        yield (
+            "rmspropalex_update",
+            ["weight", "grad", "n", "g", "delta"],
+            {"lr": 0.1, "gamma1": 0.5, "gamma2": 0.7, "epsilon": 0.2, "clip_weights": 0.4, **extra},
+        )
         ftml = {("clip_grad" if key == "clip_gradient" else key): value for key, value in extra.items()}
         yield "ftml_update", ["weight", "grad", "d", "v", "z"], {"lr": 0.1, "t": 3, **ftml}
         no_decay = {key: value for key, value in extra.items() if key != "wd"}
@@ -80,14 +93,27 @@ def several():
             for preloaded in ("", "preloaded_"):
                 given = {} if preloaded else rates
                 yield f"{preloaded}multi_{mp}sgd_update", ["weight", "grad", *master], {**given, **extra}
-                yield f"{preloaded}multi_{mp}sgd_mom_update", ["weight", "grad", "mom", *master], {
-                    "momentum": 0.9, **given, **extra}
+                yield (
+                    f"{preloaded}multi_{mp}sgd_mom_update",
+                    ["weight", "grad", "mom", *master],
+                    {"momentum": 0.9, **given, **extra},
+                )
             for bounds in ({}, {"lower_bound": 0.5, "upper_bound": 0.8}, {"bias_correction": False}):
-                yield f"_multi_{mp}lamb_update", ["weight", "grad", "mean", "var", *master], {
-                    "learning_rates": [0.1, 0.2], "wds": [0.0, 0.3], "step_count": [1, 4], **extra, **bounds}
-            yield f"_multi_{mp}adamw_update", ["weight", "grad", "mean", "var", *master], {
-                "lrs": [0.1, 0.2], "wds": [0.0, 0.3], "etas": [0.8, 0.9],
-                **{key: value for key, value in extra.items() if key != "rescale_grad"}}
+                yield (
+                    f"_multi_{mp}lamb_update",
+                    ["weight", "grad", "mean", "var", *master],
+                    {"learning_rates": [0.1, 0.2], "wds": [0.0, 0.3], "step_count": [1, 4], **extra, **bounds},
+                )
+            yield (
+                f"_multi_{mp}adamw_update",
+                ["weight", "grad", "mean", "var", *master],
+                {
+                    "lrs": [0.1, 0.2],
+                    "wds": [0.0, 0.3],
+                    "etas": [0.8, 0.9],
+                    **{key: value for key, value in extra.items() if key != "rescale_grad"},
+                },
+            )
 
 
 def find(name):

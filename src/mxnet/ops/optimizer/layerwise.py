@@ -191,5 +191,5 @@ def multi_sum_sq(*data: Tensor, num_arrays: int) -> Tensor:
     split_by_weight("multi_sum_sq", data, num_arrays, 1)
     if any(tensor.dtype != data[0].dtype for tensor in data):
         raise MXNetError(f"multi_sum_sq: the arrays have dtypes {[str(t.dtype) for t in data]}; expected one dtype.")
-    norms = torch._foreach_norm([tensor.float() for tensor in data])
-    return torch.stack(norms).square_()
+    flat = [tensor.float().flatten() for tensor in data]
+    return torch.stack([torch.dot(vector, vector) for vector in flat])
