@@ -9,8 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..base import MXNetError
-
 _ADVANCED = (list, tuple, range, np.ndarray, Tensor)
 
 
@@ -21,13 +19,17 @@ def has_advanced(key: Any) -> bool:
 
 
 def normalize_key(key: Any, shape: tuple[int, ...], device: torch.device) -> tuple[tuple[Any, ...], tuple[int, ...]]:
-    """A key that torch understands, and the axes of the result to flip because their slice has a negative step.
+    """A key that torch understands, and the axes to flip because their slice has a negative step.
+
+    With integers and slices only, these are axes of the result; with index arrays, axes of the array to be indexed.
+    Integers next to index arrays are index arrays themselves, as in NumPy.
 
     Raises: IndexError for an integer or an index array out of range or too many indices; ValueError for a key of a
         type that can't select.
     """
-    parts = list(key) if isinstance(key, tuple) else [key]
-    used = sum(_axes_used(part) for part in parts if part is not None and part is not Ellipsis)
+    parts = [_index(part, device) for part in (key if isinstance(key, tuple) else (key,))]
+    tensors = [part for part in parts if isinstance(part, Tensor)]
+    used = sum(_axes_used(part) for part in parts)
     if used > len(shape):
         raise IndexError(f"too many indices for array: array is {len(shape)}-dimensional, but {used} were indexed")
     if sum(part is Ellipsis for part in parts) > 1:
@@ -35,44 +37,49 @@ def normalize_key(key: Any, shape: tuple[int, ...], device: torch.device) -> tup
     axis, result_axis = 0, 0
     normal: list[Any] = []
     flips: list[int] = []
-    advanced = False
     for part in parts:
         if part is None:
-            normal.append(None)
             result_axis += 1
         elif part is Ellipsis:
-            normal.append(part)
             axis += len(shape) - used
             result_axis += len(shape) - used
         elif isinstance(part, slice):
-            part = slice(_plain(part.start), _plain(part.stop), _plain(part.step))
-            if part.step == 0:
-                raise ValueError("slice step cannot be zero")
             if part.step is not None and part.step < 0:
-                picked = range(*part.indices(shape[axis]))[::-1]
-                part = slice(picked.start, picked.stop, picked.step) if len(picked) else slice(0, 0)
-                flips.append(result_axis)
-            normal.append(part)
+                size = shape[axis]
+                picked = range(*part.indices(size))
+                if tensors:
+                    part = slice(size - 1 - picked.start, size - 1 - picked.start + len(picked) * -part.step, -part.step)
+                    flips.append(axis)
+                else:
+                    picked = picked[::-1]
+                    part = slice(picked.start, picked.stop, picked.step) if len(picked) else slice(0, 0)
+                    flips.append(result_axis)
             axis, result_axis = axis + 1, result_axis + 1
-        elif isinstance(part, _ADVANCED) or hasattr(part, "asnumpy"):
-            index = _index_tensor(part, device)
-            size = index.ndim if index.dtype == torch.bool else 1
-            if index.dtype != torch.bool:
-                _check_range(index, axis, shape[axis])
-            normal.append(index)
-            advanced = True
-            axis += size
+        elif isinstance(part, Tensor):
+            if part.dtype == torch.bool:
+                if part.shape != shape[axis : axis + part.ndim]:
+                    raise IndexError(
+                        f"boolean index of shape {tuple(part.shape)} did not match the axes of size "
+                        f"{shape[axis : axis + part.ndim]} from axis {axis}"
+                    )
+            else:
+                _check_range(part, axis, shape[axis])
+            axis += _axes_used(part)
         else:
-            normal.append(_integer(part, axis, shape[axis]))
+            if not -shape[axis] <= part < shape[axis]:
+                raise IndexError(f"index {part} is out of bounds for axis {axis} with size {shape[axis]}")
+            if tensors:
+                part = torch.full((1,), part, device=device)
             axis += 1
-    if advanced and flips:  # flipped axes may move: select by an index array instead
-        return _without_negative_steps(parts, shape, device), ()
+        normal.append(part)
     return tuple(normal), tuple(flips)
 
 
 def read(data: Tensor, key: Any) -> Tensor:
     """The selected part: it shares memory with data exactly where the selection is one contiguous block."""
     parts, flips = normalize_key(key, tuple(data.shape), data.device)
+    if flips and any(isinstance(part, Tensor) for part in parts):
+        data, flips = data.flip(flips), ()
     result = data[parts]
     if flips:
         result = result.flip(flips)
@@ -86,7 +93,12 @@ def write(data: Tensor, key: Any, value: Any) -> None:
 
     Raises: ValueError if the shapes don't broadcast.
     """
+    if key is True:  # as in NumPy, though reading takes it for 1
+        key = Ellipsis
     parts, flips = normalize_key(key, tuple(data.shape), data.device)
+    if flips and any(isinstance(part, Tensor) for part in parts):
+        positions = torch.arange(data.numel(), device=data.device).reshape(data.shape)
+        data, parts, flips = data.view(-1), (positions.flip(flips)[parts],), ()
     if isinstance(value, Tensor):
         target = tuple(data[parts].shape)
         while value.ndim > len(target) and value.shape[0] == 1:
@@ -104,37 +116,41 @@ def write(data: Tensor, key: Any, value: Any) -> None:
     data[parts] = value
 
 
+def _index(part: Any, device: torch.device) -> Any:
+    """One part of a key: None, Ellipsis, an integer, a slice of integers, or an index tensor on the device."""
+    if part is None or part is Ellipsis or type(part) is int:
+        return part
+    if isinstance(part, slice):
+        part = slice(_bound(part.start), _bound(part.stop), _bound(part.step))
+        if part.step == 0:
+            raise ValueError("slice step cannot be zero")
+        return part
+    if isinstance(part, np.ndarray) and not part.ndim and part.dtype != np.bool_:
+        return _integer(part)
+    if isinstance(part, _ADVANCED) or hasattr(part, "asnumpy"):
+        return _index_tensor(part, device)
+    return _integer(part)
+
+
 def _axes_used(part: Any) -> int:
-    dtype = getattr(part, "dtype", None)
-    if dtype is not None and (dtype == torch.bool or (dtype is not torch.bool and str(dtype).endswith("bool'>"))):
-        return part.ndim
-    if isinstance(dtype, np.dtype) and dtype == np.bool_:
-        return part.ndim
-    return 1
+    """How many axes of the array a part of a key stands for."""
+    if part is None or part is Ellipsis:
+        return 0
+    return part.ndim if isinstance(part, Tensor) and part.dtype == torch.bool else 1
 
 
-def _plain(value: Any) -> int | None:
-    if value is None:
-        return None
+def _bound(value: Any) -> int | None:
+    return None if value is None else operator.index(value)
+
+
+def _integer(part: Any) -> int:
     try:
-        return operator.index(value)
-    except TypeError:
-        if hasattr(value, "asscalar") or isinstance(value, np.floating):
-            return int(value.asscalar() if hasattr(value, "asscalar") else value)
-        raise
-
-
-def _integer(part: Any, axis: int, size: int) -> int:
-    try:
-        index = operator.index(part)
+        return operator.index(part)
     except TypeError:
         raise ValueError(
             f"NDArray does not support slicing with key {part!r} of type {type(part)}. "
             "Use integers, slices, None, Ellipsis, lists of integers or arrays."
         ) from None
-    if not -size <= index < size:
-        raise IndexError(f"index {index} is out of bounds for axis {axis} with size {size}")
-    return index
 
 
 def _index_tensor(part: Any, device: torch.device) -> Tensor:
@@ -153,15 +169,8 @@ def _index_tensor(part: Any, device: torch.device) -> Tensor:
 
 
 def _check_range(index: Tensor, axis: int, size: int) -> None:
-    if index.numel() and index.device.type == "cpu":
-        low, high = int(index.min()), int(index.max())
+    if index.numel():
+        low, high = torch.stack(torch.aminmax(index)).tolist()
         if low < -size or high >= size:
             wrong = low if low < -size else high
             raise IndexError(f"index {wrong} is out of bounds for axis {axis} with size {size}")
-
-
-def _without_negative_steps(parts: list[Any], shape: tuple[int, ...], device: torch.device) -> tuple[Any, ...]:
-    raise MXNetError(
-        "NDArray indexing: slices with a negative step can't be combined with index arrays in one key; "
-        "index in two steps, for example x[::-1][:, indices]."
-    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,6 +18,7 @@ from .invoke import IN_GRAPH, call_by_name, invoke, make_function, wrap, wrap_re
 from .recording import STATE
 
 CAUGHT = (RuntimeError, IndexError, TypeError, ValueError, NotImplementedError)
+_new = object.__new__
 NUMBERS = (int, float, np.number, np.bool_)
 
 
@@ -364,7 +364,22 @@ class NDArray:
     def __getitem__(self, key: Any) -> Any:
         if STATE.tracer is not None:
             return self._traced_item(key)
+        kind = type(key)
+        if (kind is int or (kind is slice and (key.step is None or key.step == 1))) and self._data.ndim > 1:
+            return self._first_axis(key)  # a view of the first axis: torch's own key
         return self._view(lambda tensor: indexing.read(tensor, key))
+
+    def _first_axis(self, key: Any) -> Any:
+        try:
+            if STATE.recording and self._node is not None:
+                return self._view(lambda tensor: tensor[key])
+            array = _new(type(self))
+            array._data = self._data[key]
+        except (IndexError, TypeError):
+            return self._view(lambda tensor: indexing.read(tensor, key))  # which explains what is wrong
+        array._ctx = self._ctx
+        array._node = array._mark = None
+        return array
 
     def _traced_item(self, key: Any) -> Any:
         """`__getitem__` in operators that a graph can hold."""
@@ -759,4 +774,3 @@ def finish() -> None:
     _add_operator_methods()
 
 
-_index = operator.index

@@ -37,7 +37,9 @@ def _floating(function: Kernel) -> Kernel:
 def divide(lhs: Operand, rhs: Operand) -> Tensor:
     """lhs / rhs; integers are rounded towards zero, and dividing them by zero is an error."""
     if _array(lhs, rhs).is_floating_point():
-        return torch.true_divide(lhs, rhs) if isinstance(lhs, Tensor) else lhs / rhs
+        if not isinstance(lhs, Tensor):  # torch multiplies a number by the reciprocal, which rounds twice
+            lhs = torch.scalar_tensor(lhs, dtype=rhs.dtype)
+        return torch.true_divide(lhs, rhs)
     if isinstance(lhs, Tensor):
         return torch.div(lhs, rhs, rounding_mode="trunc")
     return torch.div(torch.full_like(rhs, lhs), rhs, rounding_mode="trunc")
