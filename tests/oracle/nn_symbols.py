@@ -15,7 +15,7 @@ def symbols(mx):
     d = s.Variable("data")
     image, flat, steps = {"data": (2, 6, 8, 10)}, {"data": (4, 5)}, {"data": (7, 2, 5)}
     lstm = {"state_size": 3, "num_layers": 2, "mode": "lstm"}
-    made = {
+    return {
         "conv": (s.Convolution(d, kernel=(3, 3), num_filter=4, name="x"), image),
         "conv_group": (s.Convolution(d, kernel=(3,), num_filter=4, num_group=2, no_bias=True, name="x"),
                        {"data": (2, 6, 8)}),
@@ -81,7 +81,6 @@ def symbols(mx):
                                                         act_type="relu"), num_hidden=3, name="x"),
                           {"data": (0, 3, 5, 5)}),
     }  # fmt: skip
-    return made
 
 
 def describe(symbol, shapes):

@@ -34,13 +34,16 @@ def batch_norm(*shape, channels, dtype="float32", ones=False):
 for train in (True, False):
     for fix in (True, False):
         for frozen in (True, False):
-            attrs = {"fix_gamma": fix, "use_global_stats": frozen, "training": train, "grad": (0, 1, 2), "tolerance": WIDE}
+            attrs = {"fix_gamma": fix, "use_global_stats": frozen, "training": train, "grad": (0, 1, 2),
+                "tolerance": WIDE}
             add("BatchNorm", batch_norm(4, 3, 5, 2, channels=3, ones=fix), output_mean_var=True, **attrs)
             add("BatchNorm", batch_norm(4, 3, channels=3, ones=fix), **attrs, momentum=0.7, eps=1e-2)
-            add("contrib.SyncBatchNorm", batch_norm(4, 3, 5, 2, channels=3, ones=fix), **attrs, key=f"a{train}{fix}{frozen}")
+            add("contrib.SyncBatchNorm", batch_norm(4, 3, 5, 2, channels=3, ones=fix), **attrs,
+                key=f"a{train}{fix}{frozen}")
 for axis in (0, 2, 3, -1, -2):
     channels = (4, 3, 5, 2)[axis]
-    add("BatchNorm", batch_norm(4, 3, 5, 2, channels=channels), axis=axis, fix_gamma=False, grad=(0, 1, 2), tolerance=WIDE)
+    add("BatchNorm", batch_norm(4, 3, 5, 2, channels=channels), axis=axis, fix_gamma=False, grad=(0, 1, 2),
+        tolerance=WIDE)
 add("BatchNorm", batch_norm(4, 3, 5, channels=3, dtype="float64"), fix_gamma=False, grad=(0, 1, 2))
 add("BatchNorm", batch_norm(1, 3, channels=3), fix_gamma=False, grad=(0, 1, 2), tolerance=(1e-4, 1e-4))
 add("BatchNorm", batch_norm(2, 3, 2, 2, 3, channels=3), fix_gamma=False, grad=(0, 1, 2), tolerance=WIDE)

@@ -44,15 +44,18 @@ for kind in ("max", "avg", "sum", "lp"):
     add("Pooling", line, global_pool=True, pool_type=kind, **power)
     add("Pooling", normal(1, 2, 3, 4, 2), global_pool=True, pool_type=kind, **power)
     for size in (3, 2):
-        add("Pooling", line, kernel=(size,), pool_type=kind, pooling_convention="same", stride=(2,), pad=(0, 0, 0), **power)
+        add("Pooling", line, kernel=(size,), pool_type=kind, pooling_convention="same", stride=(2,), pad=(0, 0, 0),
+            **power)
     add("Pooling", line, kernel=(3,), pool_type=kind, pooling_convention="same", pad=(1,), raises=True, **power)
     add("Pooling", image, kernel=(3, 2), pool_type=kind, pooling_convention="same", raises=True, **power)
     add("Pooling", image, kernel=(9, 9), pool_type=kind, raises=True, **power)
     add("Pooling", image, pool_type=kind, raises=True, **power)
     if kind != "lp":
         for convention in ("valid", "full"):
-            add("Pooling_v1", distinct(1, 2, 7, 8), kernel=(3, 2), pool_type=kind, pooling_convention=convention, stride=(2, 3))
-            add("Pooling_v1", distinct(1, 2, 7, 6), kernel=(3, 2), pool_type=kind, pooling_convention=convention, stride=(2, 3),
+            add("Pooling_v1", distinct(1, 2, 7, 8), kernel=(3, 2), pool_type=kind, pooling_convention=convention,
+                stride=(2, 3))
+            add("Pooling_v1", distinct(1, 2, 7, 6), kernel=(3, 2), pool_type=kind, pooling_convention=convention,
+                stride=(2, 3),
                 pad=(1, 1))
         add("Pooling_v1", distinct(1, 2, 7, 8), global_pool=True, pool_type=kind, kernel=(1, 1))
         add("Pooling_v1", distinct(1, 2, 7, 8), global_pool=True, pool_type=kind)
@@ -76,7 +79,8 @@ add("Pooling", image, global_pool=True, layout="NHWC", pool_type="avg")
 add("Pooling", normal(1, 5, 4, 6, 2), kernel=(3, 2, 3), layout="NDHWC", pool_type="avg")
 add("Pooling", image, kernel=(3,), pool_type="avg", raises=True)
 add("Pooling", image, kernel=(3, 2), stride=(2,), pool_type="avg", raises=True)
-add("Pooling", normal(1, 2, 7, 8, dtype="float64"), kernel=(3, 2), pool_type="avg", pooling_convention="full", stride=(3, 3))
+add("Pooling", normal(1, 2, 7, 8, dtype="float64"), kernel=(3, 2), pool_type="avg", pooling_convention="full",
+    stride=(3, 3))
 for size in ((), (1,), (3,), (3, 2), (7, 8), (9, 10)):
     add("contrib.AdaptiveAvgPooling2D", image, output_size=size)
 add("contrib.AdaptiveAvgPooling2D", line, output_size=(2, 2), raises=True)

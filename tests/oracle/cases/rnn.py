@@ -75,7 +75,8 @@ for op in ("SequenceMask", "SequenceLast", "SequenceReverse"):
     add(op, {"data": normal(4, 3), "sequence_length": values([1, 4, 2])}, use_sequence_length=True, grad=(0,))
     add(op, {"data": normal(4, 3, 2, 2), "sequence_length": values([3, 4, 2])}, use_sequence_length=True,
         grad=(0,))
-add("SequenceMask", {"data": normal(4, 3, 2), "sequence_length": values([0, 9, 2])}, use_sequence_length=True, value=-7.5,
+add("SequenceMask", {"data": normal(4, 3, 2), "sequence_length": values([0, 9, 2])}, use_sequence_length=True,
+    value=-7.5,
     grad=(0,))
 add("SequenceMask", {"data": labels(9, 4, 3, 2, dtype="int32"), "sequence_length": values([0, 9, 2])},
     use_sequence_length=True, value=-7, grad=False)
