@@ -156,8 +156,8 @@ def onehot_encode(indices: NDArray, out: NDArray) -> NDArray:
     return out
 
 
-def histogram(a: NDArray, bins: Any = 10, range: Any = None) -> list[NDArray]:
-    """Counts and bin edges.
+def histogram(a: NDArray, bins: Any = 10, range: Any = None) -> Any:
+    """Counts and bin edges: a list, or for a number of bins without range a tuple of which both are float32.
 
     Args:
         bins: number of bins, or NDArray of edges.
@@ -168,6 +168,8 @@ def histogram(a: NDArray, bins: Any = 10, range: Any = None) -> list[NDArray]:
     if isinstance(bins, int):
         if range is None:
             range = (float(a.min().asscalar()), float(a.max().asscalar()))
+            counts, edges = call_by_name("_histogram", a, None, bin_cnt=bins, range=range)
+            return counts.astype("float32"), edges.astype("float32")
         return call_by_name("_histogram", a, None, bin_cnt=bins, range=range)
     raise ValueError("bins argument should be either an integer or an NDArray")
 

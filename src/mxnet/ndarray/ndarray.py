@@ -14,7 +14,7 @@ from ..context import Context, current_context
 from ..ops.dtypes import dtype_name, numpy_dtype, torch_dtype
 from ..ops.registry import explain_failure, get_operator
 from . import indexing
-from .invoke import IN_GRAPH, call_by_name, invoke, make_function, wrap, wrap_result
+from .invoke import IN_GRAPH, NotAnArrayError, call_by_name, invoke, make_function, wrap, wrap_result
 from .recording import STATE
 
 CAUGHT = (RuntimeError, IndexError, TypeError, ValueError, NotImplementedError)
@@ -168,6 +168,13 @@ class NDArray:
         """The elements as nested lists."""
         self._refuse_in_trace("the values of an array (tolist)")
         return self._data.tolist()
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        """NumPy's functions: those that call a method of their argument (``np.sum``) get that method, others a copy."""
+        try:
+            return function._implementation(*args, **kwargs)
+        except MXNetError:
+            return function(*_to_numpy(args), **{key: _to_numpy(value) for key, value in kwargs.items()})
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         array = self.asnumpy()
@@ -466,6 +473,12 @@ class NDArray:
             STATE_ASSIGNED.add(self)
         self._data.copy_(source._data)
 
+    def split_v2(self, *args: Any, **kwargs: Any) -> Any:
+        """Split along an axis into equally many parts, or before given indices; see `mx.nd.split_v2`."""
+        from .functions import split_v2
+
+        return split_v2(self, *args, **kwargs)
+
     def slice_assign(self, rhs: Any, begin: Any, end: Any, step: Any) -> Any:
         """Assign rhs to the part [begin:end:step] and return this array."""
         self[tuple(slice(b, e, s) for b, e, s in zip(begin, end, step or (None,) * len(begin), strict=True))] = rhs
@@ -608,6 +621,13 @@ def _source_dtype(data: Tensor) -> Any:
     return np.float32 if data.dtype == torch.bfloat16 else numpy_dtype(data.dtype)
 
 
+def _to_numpy(value: Any) -> Any:
+    """The value with every array in it, however deep in lists and tuples, turned into a NumPy array."""
+    if isinstance(value, NDArray):
+        return value.asnumpy()
+    return type(value)(map(_to_numpy, value)) if type(value) in (list, tuple) else value
+
+
 def context_of(tensor: Tensor) -> Context:
     """The context for the device of a torch tensor."""
     return Context("gpu", tensor.device.index or 0) if tensor.device.type == "cuda" else Context("cpu", 0)
@@ -638,10 +658,10 @@ def binary(lhs: Any, rhs: Any, name: str, scalar_name: str, reverse_name: str | 
             return invoke(get_operator(name), [lhs, rhs], {})
         if isinstance(rhs, NUMBERS):
             return invoke(get_operator(scalar_name), [lhs], {"scalar": rhs})
-        raise TypeError(f"type {type(rhs)} not supported")
+        raise NotAnArrayError(f"type {type(rhs)} not supported")
     if isinstance(lhs, NUMBERS) and isinstance(rhs, NDArray):
         return invoke(get_operator(reverse_name or scalar_name), [rhs], {"scalar": lhs})
-    raise TypeError(f"type {type(lhs if isinstance(rhs, NDArray) else rhs)} not supported")
+    raise NotAnArrayError(f"type {type(lhs if isinstance(rhs, NDArray) else rhs)} not supported")
 
 
 def _make_binary_method(name: str, scalar_name: str) -> Callable[[Any, Any], Any]:
@@ -774,3 +794,11 @@ def finish() -> None:
     _add_operator_methods()
 
 
+def __getattr__(name: str) -> Any:
+    """The functions that MXNet defines here, which live in modules of their own."""
+    from .. import ndarray as namespace
+    from . import decoding, functions, keys, utils
+
+    if any(name in module.__all__ for module in (functions, utils, keys, decoding)) or name == "CachedOp":
+        return getattr(namespace, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

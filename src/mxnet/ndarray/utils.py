@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,18 @@ __all__ = [
 
 
 def _shape(shape: Any) -> tuple[int, ...]:
-    return (int(shape),) if hasattr(shape, "__index__") else tuple(int(extent) for extent in shape)
+    try:
+        sizes = (shape,) if hasattr(shape, "__index__") else tuple(shape)
+        checked = tuple(operator.index(size) for size in sizes)
+    except TypeError:
+        checked = (-1,)
+    if any(size < 0 for size in checked):
+        raise MXNetError(f"shape is {shape!r}; expected a tuple of sizes that are not negative, such as (2, 3).")
+    return checked
+
+
+class UnknownKeywordError(MXNetError, TypeError):
+    """A function that makes arrays got a keyword that it does not have."""
 
 
 def _only_dense(function: str, stype: Any) -> None:
@@ -45,7 +57,9 @@ def array(source_array: Any, ctx: Context | None = None, dtype: Any = None) -> N
         tensor = source_array.detach()
     else:
         try:
-            values = np.asarray(source_array, dtype=None if isinstance(source_array, np.ndarray) else _wide(dtype))
+            values = np.asarray(source_array)
+            if values.dtype == object and not isinstance(source_array, np.ndarray):
+                values = values.astype(np.float32)  # None is nan
         except (ValueError, TypeError):
             values = None
         if values is None or values.dtype.kind in "OSUMmcV":
@@ -53,12 +67,6 @@ def array(source_array: Any, ctx: Context | None = None, dtype: Any = None) -> N
         tensor = torch.from_numpy(values if values.flags.writeable and _fits(values) else values.copy())
     ctx = parse_context(ctx)
     return wrap(NDArray, tensor.to(ctx.torch_device, _dtype(dtype), copy=True).contiguous(), ctx)
-
-
-def _wide(dtype: Any) -> Any:
-    """A NumPy dtype for parsing Python numbers; bfloat16 goes through float32."""
-    name = dtype_name(dtype)
-    return np.float32 if name == "bfloat16" else np.dtype(name)
 
 
 def _fits(values: np.ndarray[Any, Any]) -> bool:
@@ -98,7 +106,7 @@ def _filled(
     out = keywords.pop("out", None)
     keywords.pop("name", None)
     if keywords:
-        raise TypeError(f"{function}: unknown keyword {next(iter(keywords))!r}")
+        raise UnknownKeywordError(f"{function}: unknown keyword {next(iter(keywords))!r}; expected out or name.")
     if out is not None:
         if out.shape != _shape(shape):
             raise MXNetError(f"{function}: out has shape {out.shape}; expected {_shape(shape)}.")

@@ -33,6 +33,12 @@ DTYPE_CODES: dict[str, int] = {
     "int16": 8, "uint16": 9, "uint32": 10, "uint64": 11, "bfloat16": 12,
 }  # fmt: skip
 NAMES_OF_CODES: dict[int, str] = {code: name for name, code in DTYPE_CODES.items()}
+
+
+class UnknownDTypeError(MXNetError, TypeError):
+    """Something that is no dtype of MXNet was given as one."""
+
+
 _CACHE: dict[Any, str] = {}
 
 
@@ -57,7 +63,7 @@ def dtype_name(dtype: Any) -> str:
         except TypeError:
             name = None
     if name not in TORCH_DTYPES:
-        raise MXNetError(f"unknown dtype {dtype!r}; expected one of {', '.join(TORCH_DTYPES)}")
+        raise UnknownDTypeError(f"unknown dtype {dtype!r}; expected one of {', '.join(TORCH_DTYPES)}")
     _CACHE[dtype] = name
     return name
 
