@@ -392,9 +392,7 @@ def simple_bind(
         raise MXNetError(
             f"simple_bind: the shapes of {', '.join(missing)} can't be inferred from {shapes}; give more shapes."
         )
-    arg_types, _, aux_types = symbol.infer_type(**(type_dict or {}))
-    if arg_types is None:
-        arg_types, _, aux_types = symbol._infer_dtypes((), {}, "float32")
+    arg_types, _, aux_types = symbol._infer_dtypes((), type_dict or {}, "float32")
     reqs = _grad_reqs(grad_req, names)
 
     def make(name: str, shape: tuple[int, ...], dtype: Any, shared: dict[str, NDArray]) -> NDArray:

@@ -602,7 +602,7 @@ class HybridBlock(Block):
     def infer_type(self, *args: Any) -> None:
         """Set the dtypes of all parameters from those of inputs."""
         out, arrays = self._infer(args)
-        arg_types, _, aux_types = out.infer_type(**{name: array.dtype for name, array in arrays.items()})
+        arg_types, _, aux_types = out._infer_dtypes((), {n: array.dtype for n, array in arrays.items()}, "float32")
         found = dict(zip(out.list_arguments(), arg_types, strict=True))
         found.update(zip(out.list_auxiliary_states(), aux_types, strict=True))
         for name, parameter in self.collect_params().items():

@@ -17,7 +17,7 @@ from ..ops.attributes import format_attribute
 from ..ops.registry import Attrs, Operator, get_operator
 
 #: Attributes that users put on nodes, which are not the operator's; files hold them as ``__name__``.
-USER_ATTRIBUTES = ("ctx_group", "lr_mult", "wd_mult", "force_mirroring", "mirror_stage", "profiler_scope")
+USER_ATTRIBUTES = ("ctx_group", "lr_mult", "wd_mult", "force_mirroring", "mirror_stage")
 
 
 class Value(NamedTuple):

@@ -5,7 +5,7 @@ A shape is a tuple with -1 for an unknown size, or None when not even the number
 
 from __future__ import annotations
 
-import ast
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -91,6 +91,10 @@ def infer_node_shapes(
     op, attrs = node.op, node.attrs
     assert op is not None
     names = node.input_names
+    if creates_by_shape(node):
+        outputs[0] = merge_shapes(outputs[0], declared_shape(node))
+        if not is_known(outputs[0]) or op.num_outputs(attrs) == 1:
+            return inputs, outputs
     if op._infer_arguments is not None:
         known = dict(zip(names, inputs, strict=True))
         needs = _rule_inputs(op._infer_arguments, op)
@@ -116,6 +120,16 @@ def infer_node_shapes(
     elif all(shape is not None for shape in inputs) and not all(map(is_known, outputs)):
         outputs = _infer_by_trial(op, attrs, inputs, outputs, names, dtypes)
     return inputs, outputs
+
+
+def creates_by_shape(node: Node) -> bool:
+    """Whether the operator makes an array of the shape that its attribute says."""
+    return node.op is not None and not node.inputs and "shape" in node.op.attributes
+
+
+def declared_shape(node: Node) -> PartialShape:
+    """The shape that the operator is asked to make: (), and a 0 in it, mean that inference shall find it."""
+    return tuple(extent if extent > 0 else -1 for extent in node.attrs["shape"] or ()) or None
 
 
 def _rule_inputs(rule: Any, op: Operator) -> tuple[str, ...]:
@@ -155,9 +169,10 @@ def _variable_shape(node: Node) -> PartialShape:
     text = node.attributes.get("__shape__")
     if text is None:
         return None
-    shape = ast.literal_eval(text.replace("L", ""))
-    shape = (shape,) if isinstance(shape, int) else tuple(shape)
-    return tuple(-1 if extent in (0, None) else int(extent) for extent in shape) or None
+    if not re.fullmatch(r"\s*[(\[]?\s*((-?\d{1,18}L?|None)\s*,?\s*)*[)\]]?\s*", text):
+        raise MXNetError(f"variable {node.name!r}: __shape__ is {text!r}; expected a tuple of integers such as '(2, 3)'.")
+    sizes = (int(extent or 0) for extent in re.findall(r"-?\d+|None", text.replace("None", "0")))
+    return tuple(extent if extent > 0 else -1 for extent in sizes) or None
 
 
 def infer_shapes(
@@ -250,7 +265,11 @@ def _variable_dtype(node: Node) -> str | None:
     text = node.attributes.get("__dtype__")
     if text is None or text == "-1":
         return None
-    return NAMES_OF_CODES[int(text)] if text.lstrip("-").isdigit() else dtype_name(text)
+    name = NAMES_OF_CODES.get(int(text)) if text.isdecimal() and len(text) < 4 else text
+    try:
+        return dtype_name(name or text)
+    except MXNetError as error:
+        raise MXNetError(f"variable {node.name!r}: __dtype__ is {text!r}: {error}") from None
 
 
 def _infer_node_dtypes(node: Node, dtypes: dict[Value, str | None]) -> bool:

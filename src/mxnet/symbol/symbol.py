@@ -93,7 +93,10 @@ class Symbol:
                 raise ValueError(f'{problem} "{index}"')
             return type(self)(found)
         if isinstance(index, slice):
-            return type(self)(self._outputs[index])
+            picked = self._outputs[index]
+            if not picked or (index.stop is not None and index.stop > len(self._outputs)):
+                raise IndexError(f"slice {index} is empty or out of range: the symbol has {len(self._outputs)} outputs")
+            return type(self)(picked)
         if not isinstance(index, int | np.integer):
             raise TypeError("Symbol only support integer index to fetch i-th output")
         if not -len(self._outputs) <= index < len(self._outputs):
@@ -152,11 +155,19 @@ class Symbol:
         return {node.name: _shown_attributes(node) for node in self.graph.nodes if node.attributes}
 
     def _set_attr(self, **kwargs: str) -> None:
-        for key, value in kwargs.items():
-            if not isinstance(value, str):
-                raise ValueError("Set Attr only accepts string values")
-            for node in {value_.node for value_ in self._outputs}:
-                node.attributes[_hidden_key(key)] = value
+        """Attach strings to the node, or change attributes of its operator.
+
+        Raises: ValueError for a value that isn't a string; MXNetError for a group, a bad value, or a name that neither
+            the operator has nor begins and ends with two underscores.
+        """
+        if self.name is None:
+            raise MXNetError("Symbol.SetAttrs only works for non-grouped symbol")
+        node = self._outputs[0].node
+        changed = {**node.attributes, **_checked_attributes(node.op, kwargs)}
+        if node.op is not None:
+            node.op.parse_attributes({key: value for key, value in changed.items() if key in node.op.attributes})
+        node.attributes.update(changed)
+        node._attrs = None
 
     # Composition
 
@@ -167,6 +178,8 @@ class Symbol:
         Raises: MXNetError for positional symbols on a graph, or a name that is no variable.
         """
         name = kwargs.pop("name", None)
+        if args and kwargs:
+            raise TypeError("compose only accept input Symbols either as positional or keyword arguments, not both")
         if args:
             raise MXNetError("General composition only support kwargs for now: pass each symbol by the variable's name.")
         for key, symbol in kwargs.items():
@@ -179,13 +192,13 @@ class Symbol:
             if key not in known:
                 raise MXNetError(f"Symbol {self.name}: there is no variable {key!r}; it has {', '.join(known)}.")
         heads = {value.node for value in self._outputs}
+        originals = iter(self.graph.nodes)
 
         def choose(node: Node) -> Node | Value:
-            if node.op is None:
-                return kwargs[node.name]._outputs[0] if node.name in kwargs else node
-            if name and node in heads:
-                return Node(node.op, name, node.inputs, node.attributes)
-            return node
+            original = next(originals)
+            if original.op is None and original.name in kwargs:
+                return kwargs[original.name]._outputs[0]
+            return Node(node.op, name, node.inputs, node.attributes) if name and original in heads else node
 
         return type(self)(self.graph.rebuild(choose))
 
@@ -221,7 +234,7 @@ class Symbol:
             ]  # fmt: skip
             warnings.warn(
                 "Cannot decide shape for the following arguments (0s in shape means unknown dimensions). "
-                "Consider providing them as input:\n\t" + "\n\t".join(unknown), stacklevel=2,
+                "Consider providing them as input:\n\t" + _first_lines(unknown), stacklevel=2,
             )  # fmt: skip
             return None, None, None
         return result
@@ -235,31 +248,43 @@ class Symbol:
         if args and kwargs:
             raise ValueError("Can only specify known argument shapes either by positional or kwargs way.")
         if args:
-            kwargs = {n: s for n, s in zip(self.list_arguments(), args, strict=False) if s is not None}
+            kwargs = {n: s for n, s in self._by_position(args).items() if s is not None}
         known: dict[str, PartialShape] = {}
         for name, shape in kwargs.items():
             if shape is None:
                 continue
             if not isinstance(shape, tuple | list):
-                raise TypeError(f"Arguments need to be shapes (tuple), but argument {name} is {type(shape)}.")
+                raise TypeError(f"Arguments need to be shapes (tuple), but {name!r} is {type(shape)}.")
             sizes = tuple(-1 if extent in (0, -1, None) else int(extent) for extent in shape)
             known[name] = sizes or None
-        unknown = set(known) - set(self.list_inputs())
-        if unknown:
-            raise MXNetError(
-                f"infer_shape: there is no argument {sorted(unknown)[0]!r}; the arguments are "
-                f"{', '.join(self.list_inputs())}."
-            )
+        self._check_names(kwargs, "infer_shape")
         return infer_shapes(self.graph, known)
+
+    def _by_position(self, args: Sequence[Any]) -> dict[str, Any]:
+        names = self.list_arguments()
+        if len(args) > len(names):
+            raise MXNetError(f"{len(args)} values were given; there are {len(names)} arguments: {', '.join(names)}.")
+        return dict(zip(names, args, strict=False))
+
+    def _check_names(self, given: dict[str, Any], caller: str) -> None:
+        inputs = self.list_inputs()
+        for name in given:
+            if name not in inputs:
+                raise MXNetError(f"{caller}: there is no argument {name!r}; the arguments are {', '.join(inputs)}.")
 
     def infer_type(self, *args: Any, **kwargs: Any) -> tuple[Any, Any, Any]:
         """Dtypes of arguments, outputs and auxiliary states, from those of some arguments.
 
-        Returns: three lists of NumPy types; three Nones if nothing is known at all.
+        Returns: three lists of NumPy types; three Nones (with a warning) if not everything can be inferred.
         Raises: MXNetError if the dtypes contradict each other.
         """
-        result = self._infer_dtypes(args, kwargs, "float32")
-        if not args and not kwargs and all(d is None for d in self._infer_dtypes(args, kwargs, None)[0]):
+        result = self._infer_dtypes(args, kwargs, None)
+        if any(dtype is None for part in result for dtype in part):
+            unknown = [f"{n}: None" for n, dtype in zip(self.list_arguments(), result[0], strict=True) if dtype is None]
+            warnings.warn(
+                "Cannot decide type for the following arguments. Consider providing them as input:\n\t"
+                + _first_lines(unknown), stacklevel=2,
+            )  # fmt: skip
             return None, None, None
         return result
 
@@ -271,7 +296,8 @@ class Symbol:
         if args and kwargs:
             raise ValueError("Can only specify known argument types either by positional or kwargs way.")
         if args:
-            kwargs = dict(zip(self.list_arguments(), args, strict=False))
+            kwargs = self._by_position(args)
+        self._check_names(kwargs, "infer_type")
         known = {name: dtype_name(dtype) for name, dtype in kwargs.items() if dtype is not None}
         dtypes = infer_dtypes(self.graph, known, default)
         return self._split({value: None if d is None else numpy_dtype(d) for value, d in dtypes.items()})
@@ -311,14 +337,14 @@ class Symbol:
         """The nodes with their inputs and attributes, as text."""
         lines = ["Symbol Outputs:"]
         lines += [f"\toutput[{i}]={value.node.name}({value.index})" for i, value in enumerate(self._outputs)]
-        variables = set(self.graph.variables)
+        variables, auxiliary = set(self.graph.variables), self.graph.auxiliary()
         for node in self.graph.nodes:
             if node.op is None:
                 lines.append(f"Variable:{node.name}")
                 continue
             lines += ["-" * 20, f"Op:{node.op.name}, Name={node.name}", "Inputs:"]
             for position, value in enumerate(node.inputs):
-                version = " version=0" if value.node in variables else ""
+                version = f" version={int(value.node in auxiliary)}" if value.node in variables else ""
                 lines.append(f"\targ[{position}]={value.node.name}({value.index}){version}")
             if node.attributes:
                 lines.append("Attrs:")
@@ -488,6 +514,38 @@ def _without_amp_cast(node: Node) -> Node | Value:
     return node.inputs[0] if node.op is not None and node.op.name == "amp_cast" else node
 
 
+def _first_lines(unknown: list[str]) -> str:
+    return "\n\t".join(unknown if len(unknown) <= 10 else [*unknown[:10], "..."])
+
+
+def _checked_attributes(op: Operator | None, given: dict[str, Any] | None) -> dict[str, str]:
+    """Strings that a user attaches to a node, under the names that files hold.
+
+    Raises: ValueError for a value that isn't a string; MXNetError for a name that a node can't have.
+    """
+    checked = {}
+    for key, value in (given or {}).items():
+        if not isinstance(value, str):
+            raise ValueError(f"Set Attr only accepts string values; {key} is {value!r}")
+        argument = next((key[: -len(name) - 1] for name in USER_ATTRIBUTES if key.endswith("_" + name)), None)
+        if argument is not None:
+            raise MXNetError(
+                f"setting variable attributes with {key} is deprecated. please instead use\n"
+                f"w = Variable({key[len(argument) + 1:]}={value})\nsym = YourSymbolName({argument}=w)"
+            )
+        if op is not None and key not in op.attributes and key not in USER_ATTRIBUTES and not _is_hidden(key):
+            raise MXNetError(
+                f"Cannot find argument {key!r}, Possible Arguments: {', '.join((*op.inputs, *op.attributes)) or 'none'}, "
+                f"in operator {op.name}; strings of your own begin and end with two underscores."
+            )
+        checked[_hidden_key(key)] = value
+    return checked
+
+
+def _is_hidden(key: str) -> bool:
+    return key.startswith("__") and key.endswith("__")
+
+
 def _shown_shape(shape: PartialShape) -> tuple[int, ...]:
     return () if shape is None else tuple(0 if extent == -1 else extent for extent in shape)
 
@@ -514,12 +572,16 @@ def binary(lhs: Any, rhs: Any, name: str, scalar_name: str, reverse_name: str | 
         if isinstance(rhs, Symbol):
             return compose(get_operator(name), [lhs, rhs], {}, hint=name.lower())
         if isinstance(rhs, NUMBERS):
-            return compose(get_operator(scalar_name), [lhs], {"scalar": rhs}, hint=scalar_name.lower())
+            return compose(get_operator(scalar_name), [lhs], {"scalar": _number(rhs)}, hint=scalar_name.lower())
         raise TypeError(f"type {type(rhs)} not supported")
     if isinstance(lhs, NUMBERS) and isinstance(rhs, Symbol):
         reverse_name = reverse_name or scalar_name
-        return compose(get_operator(reverse_name), [rhs], {"scalar": lhs}, hint=reverse_name.lower())
+        return compose(get_operator(reverse_name), [rhs], {"scalar": _number(lhs)}, hint=reverse_name.lower())
     raise TypeError(f"type {type(lhs)} not supported")
+
+
+def _number(value: Any) -> Any:
+    return int(value) if isinstance(value, bool | np.bool_) else value
 
 
 def compose(
@@ -535,8 +597,10 @@ def compose(
         attr: strings to attach.
     Raises: MXNetError for bad attributes or an input that has several outputs.
     """
-    attributes = AttrScope.current.get(attr)
-    attributes = {_hidden_key(key): value for key, value in attributes.items()}
+    name = NameManager.current.get(name, hint)
+    scope = AttrScope.current._attr
+    attached = _checked_attributes(op, {**scope, **attr} if attr else scope) if attr or scope else {}
+    attributes: dict[str, str] = {}
     own: dict[str, Any] = {}
     for key, value in given.items():
         if value is _Null:
@@ -544,13 +608,11 @@ def compose(
         if key in op.attributes:
             own[key] = value
             attributes[key] = format_attribute(value)
-        elif key in USER_ATTRIBUTES or (key.startswith("__") and key.endswith("__")):
-            attributes[_hidden_key(key)] = format_attribute(value)
         else:
-            raise MXNetError(
-                f"Cannot find argument {key!r}, Possible Arguments: {', '.join((*op.inputs, *op.attributes))}, "
-                f"in operator {op.name}"
-            )
+            attributes.update(_checked_attributes(op, {key: format_attribute(value)}))
+    if attached:  # what is attached wins
+        attributes.update(attached)
+        own.update({key: value for key, value in attached.items() if key in op.attributes})
     attrs = op.parse_attributes(own)
     for position, symbol in enumerate(inputs):
         if symbol is None:
@@ -563,7 +625,6 @@ def compose(
                 f"{op.name}: Keyword Argument {argument} is a tuple, single value is required: the symbol has "
                 f"{len(symbol)} outputs; pick one by index."
             )
-    name = NameManager.current.get(name, hint)
     values: list[Value] = []
     if op.variadic:
         for symbol in inputs:
@@ -609,9 +670,9 @@ def var(
     """
     if not isinstance(name, str):
         raise TypeError("Expect a string for variable `name`")
-    attributes = {_hidden_key(key): value for key, value in AttrScope.current.get(attr).items()}
+    attributes = _checked_attributes(None, AttrScope.current.get(attr))
     if shape is not None:
-        attributes["__shape__"] = str((shape,) if isinstance(shape, int) else tuple(shape))
+        attributes["__shape__"] = str(shape)
     if lr_mult is not None:
         attributes["__lr_mult__"] = str(lr_mult)
     if wd_mult is not None:
@@ -626,7 +687,7 @@ def var(
             raise ValueError(f"var: unknown storage type {stype!r}; expected one of {', '.join(codes)}.")
         attributes["__storage_type__"] = codes[stype]
     for key, value in kwargs.items():
-        if not (key.startswith("__") and key.endswith("__")):
+        if not _is_hidden(key):
             raise ValueError(
                 f"Attribute name={key} is not supported. Additional attributes must start and end with double "
                 "underscores, e.g, __yourattr__"
@@ -640,6 +701,7 @@ Variable = var
 
 def Group(symbols: Sequence[Symbol], create_fn: Callable[[Any], Symbol] = Symbol) -> Symbol:
     """The symbol with all outputs of several symbols."""
+    symbols = list(symbols)
     if not symbols or any(not isinstance(symbol, Symbol) for symbol in symbols):
         raise TypeError("Expected a list of symbols as input")
     return create_fn([value for symbol in symbols for value in symbol._outputs])
@@ -683,7 +745,7 @@ _ARITHMETIC = {
     "truediv": ("_Div", "_DivScalar", "_RDivScalar"),
     "div": ("_Div", "_DivScalar", "_RDivScalar"),
     "mod": ("_Mod", "_ModScalar", "_RModScalar"),
-    "pow": ("_Power", "_PowerScalar", "_RPowerScalar"),
+    "pow": ("_Power", "_PowerScalar", "_rpower_scalar"),
 }
 _COMPARISONS = {
     "eq": ("_equal", "_equal_scalar"),
