@@ -218,7 +218,7 @@ class BatchNormReLU(BatchNorm):
     """`BatchNorm` followed by relu; arguments and shapes are those of `BatchNorm`."""
 
     def hybrid_forward(self, F: Any, x: Any, gamma: Any, beta: Any, running_mean: Any, running_var: Any) -> Any:
-        return F.contrib.BatchNormWithReLU(x, gamma, beta, running_mean, running_var, name="fwd", **self._kwargs)
+        return F.Activation(super().hybrid_forward(F, x, gamma, beta, running_mean, running_var), act_type="relu")
 
 
 class Embedding(HybridBlock):

@@ -167,7 +167,7 @@ class CIFAR10(_DownloadedDataset):
             raise MXNetError(f"{path} is missing; it was not in the archive {self._archive[0]} either.")
         content = np.fromfile(path, dtype=np.uint8)
         if not len(content) or len(content) % width:
-            raise MXNetError(f"{path} has {len(content)} bytes; expected a multiple of {width}. Remove it and try again.")
+            raise MXNetError(f"{path} has {len(content)} bytes; expected a multiple of {width}. Remove it.")
         return content.reshape(-1, width)
 
 
