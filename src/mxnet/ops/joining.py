@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from ..base import MXNetError
 from .attributes import Shape
 from .dtypes import DTYPE_NAMES
-from .inference import normalize_axis, replace_dim, unify, unify_all
+from .inference import is_known, normalize_axis, replace_dim, unify, unify_all
 from .registry import PartialShape, operator
 
 Partial = list[PartialShape]
@@ -74,7 +74,17 @@ def rnn_param_concat(*data: Tensor, dim: int = 1) -> Tensor:
     return _concat(data, dim)
 
 
-rnn_param_concat.infer_shape(_infer_concat)
+@rnn_param_concat.infer_shape
+def _(inputs: Partial, outputs: Partial, *, dim: int) -> tuple[Partial, Partial]:
+    inputs, outputs = _infer_concat(inputs, outputs, dim=dim)
+    (out,) = outputs
+    unknown = [number for number, shape in enumerate(inputs) if shape is not None and -1 in shape]
+    if len(unknown) > 1 and out is not None and is_known(out) and len(out) == 1:
+        # The weights for the input of the first layer, which have one size in both directions.
+        rest = out[0] - sum(shape[0] for shape in inputs if shape is not None and is_known(shape))
+        if rest >= 0 and rest % len(unknown) == 0:
+            inputs = [(rest // len(unknown),) if n in unknown else shape for n, shape in enumerate(inputs)]
+    return inputs, outputs
 
 
 @operator("stack")

@@ -183,7 +183,7 @@ class RecurrentCell(Block):
             states = [states]
         if len(states) != len(self.state_info()):
             raise MXNetError(
-                f"{self.name}: {len(states)} states were given; expected {len(self.state_info())}, those of begin_state."
+                f"{self.name}: {len(states)} states were given; expected {len(self.state_info())} (see begin_state)."
             )
         return super().forward(inputs, states)
 

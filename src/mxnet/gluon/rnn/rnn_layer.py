@@ -160,7 +160,7 @@ class _RNNLayer(HybridBlock):
         weights = ("i2h_weight", "h2h_weight", *(("h2r_weight",) if self._projection_size else ()))
         order = [f"{place}_{name}" for place in places for name in weights]
         order += [f"{place}_{name}" for place in places for name in ("i2h_bias", "h2h_bias")]
-        parameters = F._internal._rnn_param_concat(*(F.reshape(kwargs[name], shape=(-1,)) for name in order), dim=0)
+        parameters = F._internal._rnn_param_concat(*(F.reshape(kwargs[name], shape=-1) for name in order), dim=0)
         out = F.RNN(
             inputs, parameters, *states, *([] if sequence_length is None else [sequence_length]),
             use_sequence_length=self._use_sequence_length, state_size=self._hidden_size,
