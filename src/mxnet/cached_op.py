@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
+
+from torch import Tensor
 
 from .base import MXNetError
 from .context import current_context
 from .graph.creation import has_unknown_sizes, resolve_creation
+from .graph.graph import Node
 from .graph.infer import infer_dtypes, infer_shapes
-from .graph.program import Program
-from .ndarray.invoke import NotAnArrayError, tracked, wrap_result
+from .graph.program import Monitor, Program
+from .ndarray.invoke import NotAnArrayError, tracked, wrap, wrap_result
 from .ndarray.ndarray import NDArray
 from .ndarray.recording import STATE
 from .ops.dtypes import DTYPE_NAMES
@@ -54,30 +57,69 @@ class CachedOp:
     def __call__(self, *args: NDArray, **kwargs: Any) -> Any:
         """The outputs for arrays in the order of the symbol's list_inputs; one array, or a list.
 
+        Args:
+            out: arrays that take the outputs.
+            default_ctx: where a graph without inputs runs; default the current context.
         Raises: MXNetError if the number of arrays is wrong, or an operator fails.
         """
-        out, ctx = kwargs.pop("out", None), kwargs.pop("default_ctx", None)
+        out = default_ctx = None
         if kwargs:
-            raise TypeError(f"CachedOp.__call__ got unexpected keyword argument(s): {', '.join(kwargs)}")
-        if len(args) != len(self._names):
-            raise MXNetError(
-                f"CachedOp: got {len(args)} arrays; expected {len(self._names)}: {', '.join(self._names)}."
-            )
-        for name, array in zip(self._names, args, strict=True):
-            if not isinstance(array, NDArray):
-                raise NotAnArrayError(f"CachedOp: {name} must have NDArray type, but got {array!r}")
-        cls, ctx = (type(args[0]), args[0]._ctx) if args else (NDArray, ctx or current_context())
-        recording = STATE.recording
-        program = self._program or self._program_for(args)
-        tensors = [tracked(array) for array in args] if recording else [array._data for array in args]
-        results = program.run(tensors, training=STATE.training, device=ctx.torch_device, differentiate=recording)
-        arrays = [wrap_result(cls, result, ctx) for result in results]
+            out, default_ctx = kwargs.pop("out", None), kwargs.pop("default_ctx", None)
+            if kwargs:
+                raise TypeError(f"CachedOp.__call__ got unexpected keyword argument(s): {', '.join(kwargs)}")
+        arrays = self._run(args, default_ctx)
         if out is not None:
             targets = out if isinstance(out, list | tuple) else [out]
+            if len(targets) != len(arrays):
+                raise MXNetError(f"CachedOp: {len(targets)} arrays were given as out; there are {len(arrays)} outputs.")
             for target, array in zip(targets, arrays, strict=True):
                 array.copyto(target)
             return out
         return arrays[0] if len(arrays) == 1 else arrays
+
+    def run_monitored(
+        self, args: Sequence[NDArray], callback: Callable[[str, str, NDArray], None], monitor_all: bool = False
+    ) -> list[NDArray]:
+        """The outputs; callback(output name, operator name, array) sees every output of every operator on the way.
+
+        Args:
+            args: arrays in the order of the symbol's list_inputs.
+            callback: what it does to the array has no effect on the result.
+            monitor_all: call it for the inputs of operators too, named "node_input".
+        """
+
+        def hook(node: Node, name: str, tensor: Tensor) -> None:
+            if node.op is not None:
+                callback(name, node.op.name, wrap(NDArray, tensor.detach(), ctx))
+
+        ctx = args[0]._ctx if args else current_context()
+        return self._run(args, None, hook, monitor_all)
+
+    def _run(
+        self, args: Sequence[NDArray], default_ctx: Any, monitor: Monitor | None = None, monitor_inputs: bool = False
+    ) -> list[NDArray]:
+        if len(args) != len(self._names):
+            raise MXNetError(
+                f"CachedOp: got {len(args)} arrays; expected {len(self._names)}: {', '.join(self._names)}."
+            )
+        for array in args:
+            if not isinstance(array, NDArray):
+                name = self._names[next(i for i, item in enumerate(args) if item is array)]
+                raise NotAnArrayError(f"CachedOp: {name} must have NDArray type, but got {array!r}")
+        recording = STATE.recording
+        program = self._program or self._program_for(args)
+        if recording:
+            tensors = [tracked(array) for array in args]
+            for position in program.mutated:  # changed in place, never differentiated
+                tensors[position] = args[position]._data
+        else:
+            tensors = [array._data for array in args]
+        cls, ctx = (type(args[0]), args[0]._ctx) if args else (NDArray, default_ctx or current_context())
+        results = program.run(
+            tensors, training=STATE.training, device=ctx.torch_device, differentiate=recording, monitor=monitor,
+            monitor_inputs=monitor_inputs,
+        )  # fmt: skip
+        return [wrap_result(cls, result, ctx) for result in results]
 
     def _program_for(self, args: Sequence[NDArray]) -> Program:
         """The program for these shapes, when operators take sizes from shape inference."""

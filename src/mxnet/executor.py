@@ -15,10 +15,11 @@ from .graph.creation import resolve_creation
 from .graph.graph import Graph, Value
 from .graph.infer import infer_dtypes, infer_shapes
 from .graph.program import Program
-from .ndarray.ndarray import NDArray
 from .ndarray.invoke import wrap
+from .ndarray.ndarray import NDArray
 from .ndarray.utils import array, empty, zeros
 from .ops.dtypes import dtype_name, torch_dtype
+from .ops.generators import generator_for
 
 __all__ = ["Executor"]
 
@@ -53,17 +54,31 @@ class Executor:
         self._aux_names = symbol.list_auxiliary_states()
         self._output_names = symbol.list_outputs()
         self._reqs = _grad_reqs(grad_req, self._arg_names)
+        for name, argument, gradient in zip(self._arg_names, self.arg_arrays, self.grad_arrays, strict=True):
+            if gradient is not None and gradient.shape != argument.shape:
+                raise MXNetError(f"the gradient array of {name} has shape {gradient.shape}; expected {argument.shape}.")
         self._monitor: tuple[Callable[[str, NDArray], None], bool] | None = None
         self._tracked: list[Tensor] | None = None
-        self._leaves: dict[str, Tensor] = {}
+        self._leaves: dict[int, Tensor] = {}  # position among the arguments -> what autograd differentiates by
+        self._random_state: Tensor | None = None
         self._prepare()
 
     def _prepare(self) -> None:
         graph = self._symbol.graph
-        shapes, dtypes = _check_shapes(graph, self._named(self.arg_arrays, self.aux_arrays))
+        auxiliary = graph.auxiliary()
+        args, aux = iter(range(len(self.arg_arrays))), iter(self.aux_arrays)
+        #: for each variable its array, and its position among the arguments (None: an auxiliary state)
+        self._inputs = [
+            (next(aux), None) if node in auxiliary else (self.arg_arrays[position := next(args)], position)
+            for node in graph.variables
+        ]
+        self._names = [node.name for node in graph.variables]
+        arrays = {name: array for name, (array, _) in zip(self._names, self._inputs, strict=True)}
+        for name, (array, _) in zip(self._names, self._inputs, strict=True):
+            if array.shape != arrays[name].shape:
+                raise MXNetError(f"two arguments are named {name!r} and have shapes {array.shape}, {arrays[name].shape}.")
+        shapes, dtypes = _check_shapes(graph, arrays)
         self._program = Program(resolve_creation(graph, shapes))
-        arrays = self._named(self.arg_arrays, self.aux_arrays)
-        self._inputs = [arrays[name] for name in self._program.variables]
         self._device = self._ctx.torch_device
         self._loss_heads = [value.node.op is not None and value.node.op.is_loss for value in graph.outputs]
         self.outputs = [
@@ -73,9 +88,6 @@ class Executor:
             int(np.prod(shapes[Value(node, i)] or (0,))) * torch_dtype(dtypes[Value(node, i)]).itemsize
             for node in graph.nodes if node.op is not None for i in range(node.num_outputs)
         )  # fmt: skip
-
-    def _named(self, args: Sequence[Any], aux: Sequence[Any]) -> dict[str, Any]:
-        return {**dict(zip(self._arg_names, args, strict=True)), **dict(zip(self._aux_names, aux, strict=True))}
 
     @property
     def arg_dict(self) -> dict[str, NDArray]:
@@ -122,37 +134,51 @@ class Executor:
                     f"Shape not match! Argument {name}, need: {target.shape}, received: {value.shape}"
                 )
             target[:] = value
-        self._leaves = {}
-        wanted = {name for name, req in self._reqs.items() if req != "null"} if is_train else set()
-        self._run(is_train, wanted)
-        return self.outputs
-
-    def _run(self, is_train: bool, wanted: set[str]) -> None:
-        tensors = []
-        for name, bound in zip(self._program.variables, self._inputs, strict=True):
-            tensor = bound._data
-            if name in wanted and tensor.is_floating_point():
-                leaf = tensor.detach().requires_grad_()
-                self._leaves[name] = leaf
-                tensor = leaf
-            tensors.append(tensor)
-        results = self._program.run(
-            tensors, training=is_train, device=self._device, differentiate=bool(wanted), monitor=self._monitor_hook()
-        )
-        self._is_train = is_train
-        self._tracked = results if wanted else None
+        self._tracked, self._leaves = None, {}  # what the last run kept may go before this one
+        if self._program.is_random:
+            self._random_state = generator_for(self._device).get_state()
+        tensors = self._input_tensors(is_train)
+        results = self._run(tensors, is_train, self._monitor)
+        self._tracked = results if self._leaves else None
         for output, result in zip(self.outputs, results, strict=True):
             output._data = result.detach()
             output._node = None
+        return self.outputs
 
-    def _monitor_hook(self) -> Callable[[str, Tensor], None] | None:
-        if self._monitor is None:
-            return None
-        callback, monitor_all = self._monitor
-        if monitor_all:
-            for name, bound in zip(self._program.variables, self._inputs, strict=True):
-                callback(name, bound)
-        return lambda name, tensor: callback(name, wrap(NDArray, tensor.detach(), self._ctx))
+    def _input_tensors(self, differentiate: bool) -> list[Tensor]:
+        tensors = []
+        for array, position in self._inputs:
+            tensor = array._data
+            if differentiate and position is not None and self._reqs[position] != "null" and tensor.is_floating_point():
+                tensor = self._leaves[position] = tensor.detach().requires_grad_()
+            tensors.append(tensor)
+        return tensors
+
+    def _run(self, tensors: list[Tensor], is_train: bool, monitor: Any = None) -> list[Tensor]:
+        hook = None
+        if monitor is not None:
+            hook = lambda node, name, tensor: monitor[0](name, wrap(NDArray, tensor.detach(), self._ctx))
+        return self._program.run(
+            tensors, training=is_train, device=self._device, differentiate=bool(self._leaves), monitor=hook,
+            monitor_inputs=monitor is not None and monitor[1],
+        )  # fmt: skip
+
+    def _run_again(self, is_train: bool) -> None:
+        """Compute what backward needs once more: the same random numbers, and auxiliary states stay as they are."""
+        tensors = self._input_tensors(True)
+        if not self._leaves:
+            return
+        for position in self._program.mutated:
+            tensors[position] = tensors[position].clone()
+        generator = generator_for(self._device) if self._program.is_random and self._random_state is not None else None
+        now = generator.get_state() if generator is not None else None
+        if generator is not None:
+            generator.set_state(self._random_state)
+        try:
+            self._tracked = self._run(tensors, is_train)
+        finally:
+            if generator is not None:
+                generator.set_state(now)
 
     def backward(self, out_grads: Any = None, is_train: bool = True) -> None:
         """Compute the gradients and store them in the gradient arrays by their grad_req.
@@ -160,35 +186,32 @@ class Executor:
         Args:
             out_grads: array, list or dict by output name of the gradients of the outputs; may be None when every
                 output comes from a loss operator.
-            is_train: the mode in which to run forward if that has not been done in a mode that can be differentiated.
+            is_train: the mode in which to compute again what is missing: after forward(is_train=False), or for a
+                second backward after one forward. Auxiliary states don't change by that.
         Raises: MXNetError if gradients of outputs are missing or have another shape.
         """
         heads = self._head_grads(out_grads)
         if self._tracked is None:
-            wanted = {name for name, req in self._reqs.items() if req != "null"}
-            if not wanted:
-                return
-            self._run(is_train, wanted)
-        assert self._tracked is not None
+            self._run_again(is_train)
+        if self._tracked is None:
+            return
         pairs = [(t, g) for t, g in zip(self._tracked, heads, strict=True) if t.requires_grad]
-        names = list(self._leaves)
-        gradients: Sequence[Tensor | None] = [None] * len(names)
+        leaves, self._tracked, self._leaves = self._leaves, None, {}
+        gradients: Sequence[Tensor | None] = [None] * len(leaves)
         if pairs:
             try:
                 gradients = torch.autograd.grad(
-                    [t for t, _ in pairs], [self._leaves[name] for name in names], [g for _, g in pairs],
-                    allow_unused=True,
-                )  # fmt: skip
+                    [t for t, _ in pairs], list(leaves.values()), [g for _, g in pairs], allow_unused=True
+                )
             except MXNetError:
                 raise
             except RuntimeError as error:
                 raise MXNetError(f"Executor.backward: {error}") from error
-        self._tracked = None
-        for name, gradient in zip(names, gradients, strict=True):
-            target = self.grad_arrays[self._arg_names.index(name)]
+        for position, gradient in zip(leaves, gradients, strict=True):
+            target = self.grad_arrays[position]
             if target is None:
                 continue
-            if self._reqs[name] == "add":
+            if self._reqs[position] == "add":
                 if gradient is not None:
                     target._data.add_(gradient)
             elif gradient is None:
@@ -202,9 +225,13 @@ class Executor:
         elif isinstance(out_grads, NDArray):
             given = [out_grads]
         elif isinstance(out_grads, dict):
-            given = [out_grads.get(name) for name in self._output_names]
+            given = [out_grads[name] for name in self._output_names]
         else:
             given = list(out_grads)
+            if any(not isinstance(value, NDArray) for value in given):
+                raise TypeError("inputs must be NDArray")
+        if len(given) > len(self.outputs):
+            raise MXNetError(f"Executor.backward: {len(given)} gradients were given; there are {len(self.outputs)} outputs.")
         given += [None] * (len(self.outputs) - len(given))
         heads = []
         for position, (value, output, is_loss) in enumerate(zip(given, self.outputs, self._loss_heads, strict=True)):
@@ -255,7 +282,7 @@ class Executor:
             partial_shaping: allow the shapes of arguments that aren't given to change.
             allow_up_sizing: allow arrays larger than those there are.
             kwargs: shapes of arguments by name.
-        Raises: MXNetError or AssertionError if a shape is larger, or one changes that wasn't given.
+        Raises: MXNetError if a shape is larger, or one changes that wasn't given.
         """
         shapes, _, aux_shapes = self._symbol.infer_shape(**kwargs)
         if shapes is None:
@@ -263,7 +290,7 @@ class Executor:
         args, grads = [], []
         for name, shape, old, grad in zip(self._arg_names, shapes, self.arg_arrays, self.grad_arrays, strict=True):
             if not (partial_shaping or name in kwargs or shape == old.shape):
-                raise AssertionError(
+                raise MXNetError(
                     f"Shape of unspecified array arg:{name} changed. This can cause the new executor to not share "
                     "parameters with the old one. Please check for error in network. If this is intended, set "
                     "partial_shaping=True to suppress this warning."
@@ -294,20 +321,21 @@ def _unique(names: list[str], arrays: Sequence[Any]) -> dict[str, Any]:
     return dict(zip(names, arrays, strict=True))
 
 
-def _grad_reqs(grad_req: Any, names: list[str]) -> dict[str, str]:
+def _grad_reqs(grad_req: Any, names: list[str]) -> list[str]:
+    """For each argument "null", "write" or "add"."""
     if isinstance(grad_req, str):
-        reqs = dict.fromkeys(names, grad_req)
+        reqs = [grad_req] * len(names)
     elif isinstance(grad_req, list | tuple):
         if len(grad_req) != len(names):
-            raise ValueError(f"grad_req has {len(grad_req)} entries; expected one for each of {names}")
-        reqs = dict(zip(names, grad_req, strict=True))
+            raise MXNetError(f"grad_req has {len(grad_req)} entries; expected one for each of {', '.join(names)}.")
+        reqs = list(grad_req)
     elif isinstance(grad_req, dict):
-        reqs = {name: grad_req.get(name, "null") for name in names}
+        reqs = [grad_req.get(name, "null") for name in names]
     else:
         raise TypeError(f"grad_req is {grad_req!r}; expected a string, list or dict")
-    for name, req in reqs.items():
+    for name, req in zip(names, reqs, strict=True):
         if req not in ("null", "write", "add", "inplace"):
-            raise ValueError(f"grad_req for {name} is {req!r}; expected 'null', 'write' or 'add'")
+            raise MXNetError(f"grad_req for {name} is {req!r}; expected 'null', 'write' or 'add'.")
     return reqs
 
 
@@ -368,9 +396,7 @@ def bind(
         grads = _as_arrays(names, args_grad, "args_grad", True)
     aux = _as_arrays(aux_names, [] if aux_states is None else aux_states, "aux_states", False)
     reqs = _grad_reqs(grad_req, names)
-    for name, grad in zip(names, grads, strict=True):
-        if grad is None:
-            reqs[name] = "null"
+    reqs = ["null" if grad is None else req for req, grad in zip(reqs, grads, strict=True)]
     return Executor(None, symbol, ctx, reqs, group2ctx, arrays, grads, aux)
 
 
@@ -403,19 +429,19 @@ def simple_bind(
             return existing
         return _from_buffer(name, shape, dtype, shared_buffer, ctx)
 
-    shareable = set(shared_arg_names) if shared_arg_names is not None else set(names)
+    shareable = set(shared_arg_names or ())
     old_args = {n: a for n, a in shared_exec.arg_dict.items() if n in shareable} if shared_exec else {}
     old_grads = {n: a for n, a in shared_exec.grad_dict.items() if n in shareable and a is not None} if shared_exec else {}
     old_aux = shared_exec.aux_dict if shared_exec else {}
     args = [make(n, s, d, old_args) for n, s, d in zip(names, arg_shapes, arg_types, strict=True)]
     grads = []
-    for name, shape, dtype in zip(names, arg_shapes, arg_types, strict=True):
-        if reqs[name] == "null":
+    for name, shape, dtype, req in zip(names, arg_shapes, arg_types, reqs, strict=True):
+        if req == "null":
             grads.append(None)
         elif name in old_grads and old_grads[name].shape == shape:
             grads.append(old_grads[name])
         else:
-            grads.append(zeros(shape, ctx, dtype))
+            grads.append(_from_buffer(f"grad of {name}", shape, dtype, shared_buffer, ctx))
     aux = [make(n, s, d, old_aux) for n, s, d in zip(aux_names, aux_shapes, aux_types, strict=True)]
     return Executor(None, symbol, ctx, reqs, group2ctx, args, grads, aux)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,22 +13,32 @@ from ..ops.generators import generator_for
 from ..ops.registry import Attrs, Operator, explain_failure
 from .graph import Graph, Node, Value
 
-#: Called with the name of an output and the tensor, after each node.
-Monitor = Callable[[str, Tensor], None]
+#: Called for what a node takes and gives: the node, the name of an input or output (of a variable: its own), the tensor.
+Monitor = Callable[[Node, str, Tensor], None]
+_CAUGHT = (RuntimeError, IndexError, TypeError, ValueError, NotImplementedError, AssertionError)
 
 
 class Step:
-    """One operator call: where its arguments come from, where its results go, and what may be dropped afterwards."""
+    """One operator call: where its arguments come from, where its results go, and what may be dropped afterwards.
 
-    __slots__ = ("attrs", "dead", "inputs", "node", "op", "outputs")
+    function  the operator's function with all constant attributes bound
+    extra     what the caller supplies at each run: of "training", "generator" and "device", those that it takes
+    declares  whether the operator declares its gradient, so that autograd must go through `Operator.call`
+    """
 
-    def __init__(self, node: Node, attrs: Attrs, inputs: list[int | None], outputs: list[int | None]):
+    __slots__ = ("attrs", "dead", "declares", "extra", "function", "inputs", "node", "op", "outputs")
+
+    def __init__(self, node: Node, inputs: Sequence[int], outputs: Sequence[int]):
         assert node.op is not None
         self.node = node
         self.op: Operator = node.op
-        self.attrs = attrs
-        self.inputs = inputs
-        self.outputs = outputs
+        self.attrs: Attrs = node.attrs
+        self.function: Callable[..., Any] = partial(node.op.function, **self.attrs) if self.attrs else node.op.function
+        wanted = (("training", node.op.uses_training), ("generator", node.op.random), ("device", node.op.creates))
+        self.extra = tuple(name for name, used in wanted if used)
+        self.declares = node.op.has_gradient_rule
+        self.inputs = tuple(inputs)
+        self.outputs = tuple(outputs)
         self.dead: tuple[int, ...] = ()
 
 
@@ -35,84 +46,108 @@ class Program:
     """A graph made ready to run, again and again, from any thread.
 
     variables  the names of the inputs, in the order in which `run` takes them
+    is_random  whether an operator draws random numbers
+    mutated    positions among the variables of those that operators change in place
     """
 
     def __init__(self, graph: Graph):
         self.graph = graph
         variables = graph.variables
         self.variables: tuple[str, ...] = tuple(node.name for node in variables)
+        auxiliary = graph.auxiliary()
+        self.mutated = tuple(position for position, node in enumerate(variables) if node in auxiliary)
+        self.is_random = any(node.op is not None and node.op.random for node in graph.nodes)
         slots: dict[Value, int] = {Value(node, 0): index for index, node in enumerate(variables)}
+        absent = len(slots)  # this slot stays None: inputs that are not given
+        self.num_slots = absent + 1
         self.steps: list[Step] = []
         for node in graph.nodes:
             if node.op is None:
                 continue
-            names = node.input_names
-            given = [slots[value] for value in node.inputs]
-            inputs = list(node.op.arrange(given, names))  # type: ignore[arg-type]
-            outputs: list[int | None] = []
-            for index in range(node.num_outputs):
-                slots[Value(node, index)] = len(slots)
-                outputs.append(slots[Value(node, index)])
-            self.steps.append(Step(node, node.attrs, inputs, outputs))  # type: ignore[arg-type]
+            given: list[Any] = [slots[value] for value in node.inputs]
+            inputs = [absent if slot is None else slot for slot in node.op.arrange(given, node.input_names)]
+            outputs = range(self.num_slots, self.num_slots + node.num_outputs)
+            self.num_slots += len(outputs)
+            slots.update((Value(node, index), slot) for index, slot in enumerate(outputs))
+            self.steps.append(Step(node, inputs, outputs))  # type: ignore[arg-type]
         self.outputs = [slots[value] for value in graph.outputs]
         # An output that may share memory with an input or with another output is copied.
-        self._shared = [value.node.op is None or value.node.op.is_view for value in graph.outputs]
-        self.num_slots = len(slots)
-        self._release(keep={*self.outputs, *range(len(variables))})
+        self._copied = [
+            value.node.op is None or value.node.op.is_view or value in graph.outputs[:position]
+            for position, value in enumerate(graph.outputs)
+        ]
+        self._release(keep={*self.outputs, *range(absent + 1)})
 
     def _release(self, keep: set[int]) -> None:
         """Note after each step which slots nothing needs any more."""
         seen = set(keep)
         for step in reversed(self.steps):
-            touched = {slot for slot in (*step.inputs, *step.outputs) if slot is not None}
+            touched = {*step.inputs, *step.outputs}
             step.dead = tuple(touched - seen)
             seen |= touched
 
     def run(
         self, inputs: Sequence[Tensor], *, training: bool, device: torch.device, differentiate: bool = False,
-        monitor: Monitor | None = None,
+        monitor: Monitor | None = None, monitor_inputs: bool = False,
     ) -> list[Tensor]:  # fmt: skip
         """The values of the outputs.
 
         Args:
-            inputs: one tensor for each variable.
+            inputs: one tensor for each variable; none requires gradients unless `differentiate`.
             training: whether operators run in training mode.
             device: where operators without inputs create their results, and whose random numbers are drawn.
             differentiate: whether torch's autograd records (for inputs that require gradients).
-            monitor: called for every output of every node.
+            monitor: called for every output of every node, and with `monitor_inputs` for what goes into it.
         Raises: MXNetError naming the node that failed.
         """
-        if differentiate != torch.is_grad_enabled():
-            with torch.set_grad_enabled(differentiate):
-                return self.run(inputs, training=training, device=device, differentiate=differentiate, monitor=monitor)
+        if differentiate and not torch.is_grad_enabled():
+            with torch.enable_grad():
+                return self.run(
+                    inputs, training=training, device=device, differentiate=True, monitor=monitor,
+                    monitor_inputs=monitor_inputs,
+                )  # fmt: skip
         slots: list[Any] = [*inputs, *(None,) * (self.num_slots - len(inputs))]
+        supplied = {
+            "training": training, "device": device, "generator": generator_for(device) if self.is_random else None
+        }  # fmt: skip
         for step in self.steps:
-            op, attrs = step.op, step.attrs
-            if op.uses_training or op.random or op.creates:
-                attrs = dict(attrs)
-                if op.uses_training:
-                    attrs["training"] = training
-                if op.random:
-                    attrs["generator"] = generator_for(device)
-                if op.creates:
-                    attrs["device"] = device
-            tensors = [None if slot is None else slots[slot] for slot in step.inputs]
+            tensors = [slots[slot] for slot in step.inputs]
+            if monitor_inputs and monitor is not None:
+                _show_inputs(step, slots, monitor)
             try:
-                result = op.call(tensors, attrs) if differentiate else op.function(*tensors, **attrs)
-            except (RuntimeError, IndexError, TypeError, ValueError, NotImplementedError, AssertionError) as error:
-                failure = explain_failure(op, tensors, attrs, error)
+                if step.extra:
+                    extra = {name: supplied[name] for name in step.extra}
+                    if differentiate and step.declares:
+                        result = step.op.call(tensors, {**step.attrs, **extra})
+                    else:
+                        result = step.function(*tensors, **extra)
+                elif differentiate and step.declares:
+                    result = step.op.call(tensors, step.attrs)
+                else:
+                    result = step.function(*tensors)
+            except _CAUGHT as error:
+                failure = explain_failure(step.op, tensors, step.attrs, error)
                 raise type(failure)(f"Error in operator {step.node.name}: {failure}") from error
-            if isinstance(result, tuple):
-                for slot, item in zip(step.outputs, result, strict=False):
-                    slots[slot] = item  # type: ignore[index]
+            if type(result) is tuple:
+                for slot, item in zip(step.outputs, result):
+                    slots[slot] = item
             else:
-                slots[step.outputs[0]] = result  # type: ignore[index]
+                slots[step.outputs[0]] = result
             if monitor is not None:
-                for index in range(step.node.num_visible_outputs):
-                    monitor(step.node.output_name(index), slots[step.outputs[index]])  # type: ignore[index]
+                for index, slot in enumerate(step.outputs):
+                    if slots[slot] is not None:
+                        monitor(step.node, step.node.output_name(index), slots[slot])
             for slot in step.dead:
                 slots[slot] = None
         return [
-            slots[slot].clone(memory_format=torch.contiguous_format) if shared else slots[slot]
-            for slot, shared in zip(self.outputs, self._shared, strict=True)
+            slots[slot].clone(memory_format=torch.contiguous_format) if copied else slots[slot]
+            for slot, copied in zip(self.outputs, self._copied, strict=True)
         ]
+
+
+def _show_inputs(step: Step, slots: Sequence[Any], monitor: Monitor) -> None:
+    given = [slot for slot in step.inputs if slots[slot] is not None]
+    for name, value, slot in zip(step.node.input_names, step.node.inputs, given, strict=True):
+        if value.node.op is None:
+            monitor(value.node, value.node.name, slots[slot])
+        monitor(step.node, f"{step.node.name}_{name}", slots[slot])
