@@ -94,8 +94,15 @@ class Node:
         return f"<Node {self.name} = {self.op.name if self.op else 'variable'}>"
 
 
+def make_variable(op: Operator, name: str, argument: str, attributes: Mapping[str, str]) -> Node:
+    """The variable for an input that a node of this name lacks: it has the node's attributes, and says how it starts."""
+    init = op.variable_init.get(argument)  # a name, or the whole string with arguments
+    hint = {} if init is None else {"__init__": init if init.startswith("[") else f'["{init}", {{}}]'}
+    return Node(None, f"{name}_{argument}", (), {**attributes, **hint})
+
+
 def _is_user_attribute(key: str) -> bool:
-    return key.startswith("__") or any(key == name or key.endswith("_" + name) for name in USER_ATTRIBUTES)
+    return (key.startswith("__") and key.endswith("__")) or key in USER_ATTRIBUTES
 
 
 class Graph:
@@ -160,10 +167,10 @@ class Graph:
             inputs, _, attributes = arguments.partition(";")
             names = [name.strip() for name in targets.split(",")]
             pairs = re.findall(r"(\w+)=((?:\([^)]*\)|[^,])+)", attributes)
+            given = {key: value.strip() for key, value in pairs}
             node = Node(
-                get_operator(op_name), names[0],
-                tuple(value_of(name.strip()) for name in inputs.split(",") if name.strip()),
-                {key: value.strip() for key, value in pairs},
+                get_operator(op_name).for_attributes(given), names[0],
+                tuple(value_of(name.strip()) for name in inputs.split(",") if name.strip()), given,
             )  # fmt: skip
             known.update({name: Value(node, index) for index, name in enumerate(names)})
         raise MXNetError("Graph.parse: the line that begins with 'return' is missing.")

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from ..base import MXNetError
-from ..ops.registry import get_operator
-from .graph import USER_ATTRIBUTES, Graph, Node, Value
+from ..ops.registry import Operator, get_operator
+from .graph import USER_ATTRIBUTES, Graph, Node, Value, make_variable
 
 MXNET_VERSION = 10901
 #: Outputs that files count for operators of which MXNet keeps more intermediate results than we have outputs.
@@ -93,12 +93,24 @@ def load_graph(text: str) -> Graph:
         raise MXNetError(f"symbol file: holds {type(document).__name__}; expected an object with nodes and heads.")
     rows = _field(document, "nodes", list, "the file")
     heads = _field(document, "heads", list, "the file")
+    version = _version(document)
     nodes: list[Node] = []
     for number, row in enumerate(rows):
-        nodes.append(_load_node(row, number, nodes))
+        nodes.append(_load_node(row, number, nodes, version))
     if not heads:
         raise MXNetError("symbol file: heads is empty; expected at least one output.")
     return Graph(_value(head, nodes, f"head {position}") for position, head in enumerate(heads))
+
+
+def _version(document: dict[str, Any]) -> int:
+    """The version of MXNet that wrote the file; those before 0.9 did not say."""
+    attributes = document.get("attrs")
+    entry = attributes.get("mxnet_version") if isinstance(attributes, dict) else None
+    if entry is None:
+        return 800
+    if not (isinstance(entry, list) and len(entry) == 2 and type(entry[1]) is int):
+        raise MXNetError(f"symbol file: mxnet_version is {entry!r}; expected ['int', number].")
+    return int(entry[1])
 
 
 def _field(row: dict[str, Any], name: str, kind: type, where: str) -> Any:
@@ -122,7 +134,7 @@ def _value(entry: Any, nodes: list[Node], where: str) -> Value:
     return Value(nodes[number], index)
 
 
-def _load_node(row: Any, number: int, nodes: list[Node]) -> Node:
+def _load_node(row: Any, number: int, nodes: list[Node], version: int) -> Node:
     where = f"node {number}"
     if not isinstance(row, dict):
         raise MXNetError(f"symbol file: {where} is {row!r}; expected an object.")
@@ -140,15 +152,21 @@ def _load_node(row: Any, number: int, nodes: list[Node]) -> Node:
             raise MXNetError(f"symbol file: {where}: a variable has inputs.")
         return Node(None, name, (), _with_hidden_keys(attributes))
     try:
-        op = get_operator(kind)
+        op = get_operator(kind).for_attributes(attributes)
     except MXNetError as error:
         raise MXNetError(f"symbol file: {where}: {error}") from None
-    inputs = _add_missing_inputs(op, name, inputs, attributes)
-    node = Node(op, name, inputs, _with_hidden_keys(attributes, op.attributes))
+    if version < 905 and op.name == "argmax" and attributes.get("axis") == "-1":
+        del attributes["axis"]  # it meant all axes
+    attributes = _with_hidden_keys(attributes, op.attributes)
     try:
+        inputs = _add_missing_inputs(op, name, inputs, attributes, version)
+        moved = _move_to_variables(op, inputs, attributes)
+        node = Node(op, name, inputs, attributes)
         expected = node.input_names
     except MXNetError as error:
         raise MXNetError(f"symbol file: {where}: {error}") from None
+    for variable, own in moved:
+        variable.attributes.update(own)
     if len(expected) != len(inputs):
         raise MXNetError(
             f"symbol file: {where}: has {len(inputs)} inputs; expected {len(expected)} ({', '.join(expected)})."
@@ -161,13 +179,29 @@ def _with_hidden_keys(attributes: dict[str, str], known: Any = ()) -> dict[str, 
     return {f"__{key}__" if key in USER_ATTRIBUTES and key not in known else key: v for key, v in attributes.items()}
 
 
-def _add_missing_inputs(op: Any, name: str, inputs: tuple[Value, ...], attributes: dict[str, str]) -> tuple[Value, ...]:
-    """Auxiliary states, which files before 0.9 did not list, become variables."""
-    if op.variadic or not op.mutates:
+def _add_missing_inputs(
+    op: Operator, name: str, inputs: tuple[Value, ...], attributes: dict[str, str], version: int
+) -> tuple[Value, ...]:
+    """Inputs that old files leave out become variables: before 0.9 any at the end, then auxiliary states."""
+    if op.variadic:
         return inputs
     given = {key: value for key, value in attributes.items() if key in op.attributes}
-    names = op.input_names(op.parse_attributes(given))
-    missing = names[len(inputs) :]
-    if missing and all(item in op.mutates for item in missing):
-        return inputs + tuple(Value(Node(None, f"{name}_{item}"), 0) for item in missing)
-    return inputs
+    missing = op.input_names(op.parse_attributes(given))[len(inputs) :]
+    if not missing or (version >= 900 and not all(item in op.mutates for item in missing)):
+        return inputs
+    return inputs + tuple(Value(make_variable(op, name, item, attributes), 0) for item in missing)
+
+
+def _move_to_variables(
+    op: Operator, inputs: tuple[Value, ...], attributes: dict[str, str]
+) -> list[tuple[Node, dict[str, str]]]:
+    """Takes the attributes such as ``weight_lr_mult``, which old files have at the operator, to the variable weight."""
+    moved = []
+    for key in [key for key in attributes if key not in op.attributes and not key.startswith("__")]:
+        name = next((name for name in USER_ATTRIBUTES if key.endswith("_" + name)), None)
+        argument = key[: -len(name) - 1] if name else None
+        if argument in op.inputs and op.inputs.index(argument) < len(inputs):
+            node = inputs[op.inputs.index(argument)].node
+            if node.op is None:
+                moved.append((node, {f"__{name}__": attributes.pop(key)}))
+    return moved

@@ -22,7 +22,7 @@ class Step:
     """One operator call: where its arguments come from, where its results go, and what may be dropped afterwards.
 
     function  the operator's function with all constant attributes bound
-    extra     what the caller supplies at each run: of "training", "generator" and "device", those that it takes
+    extra     what the caller supplies at each run: of "training", "generator", "device" and "state", those that it takes
     declares  whether the operator declares its gradient, so that autograd must go through `Operator.call`
     """
 
@@ -34,7 +34,10 @@ class Step:
         self.op: Operator = node.op
         self.attrs: Attrs = node.attrs
         self.function: Callable[..., Any] = partial(node.op.function, **self.attrs) if self.attrs else node.op.function
-        wanted = (("training", node.op.uses_training), ("generator", node.op.random), ("device", node.op.creates))
+        wanted = (
+            ("training", node.op.uses_training), ("generator", node.op.random), ("device", node.op.creates),
+            ("state", node.op.stateful),
+        )  # fmt: skip
         self.extra = tuple(name for name, used in wanted if used)
         self.declares = node.op.has_gradient_rule
         self.inputs = tuple(inputs)
@@ -88,7 +91,7 @@ class Program:
 
     def run(
         self, inputs: Sequence[Tensor], *, training: bool, device: torch.device, differentiate: bool = False,
-        monitor: Monitor | None = None, monitor_inputs: bool = False,
+        monitor: Monitor | None = None, monitor_inputs: bool = False, states: dict[Step, dict[str, Any]] | None = None,
     ) -> list[Tensor]:  # fmt: skip
         """The values of the outputs.
 
@@ -98,16 +101,17 @@ class Program:
             device: where operators without inputs create their results, and whose random numbers are drawn.
             differentiate: whether torch's autograd records (for inputs that require gradients).
             monitor: called for every output of every node, and with `monitor_inputs` for what goes into it.
+            states: what stateful operators keep from one run to the next; None: they keep nothing.
         Raises: MXNetError naming the node that failed.
         """
         if differentiate and not torch.is_grad_enabled():
             with torch.enable_grad():
                 return self.run(
                     inputs, training=training, device=device, differentiate=True, monitor=monitor,
-                    monitor_inputs=monitor_inputs,
+                    monitor_inputs=monitor_inputs, states=states,
                 )  # fmt: skip
         slots: list[Any] = [*inputs, *(None,) * (self.num_slots - len(inputs))]
-        supplied = {
+        supplied: dict[str, Any] = {
             "training": training, "device": device, "generator": generator_for(device) if self.is_random else None
         }  # fmt: skip
         for step in self.steps:
@@ -116,6 +120,8 @@ class Program:
                 _show_inputs(step, slots, monitor)
             try:
                 if step.extra:
+                    if step.op.stateful:
+                        supplied["state"] = {} if states is None else states.setdefault(step, {})
                     extra = {name: supplied[name] for name in step.extra}
                     if differentiate and step.declares:
                         result = step.op.call(tensors, {**step.attrs, **extra})

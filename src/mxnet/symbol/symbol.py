@@ -12,7 +12,7 @@ import numpy as np
 from ..attribute import AttrScope
 from ..base import MXNetError, NotImplementedForSymbol, _Null
 from ..context import Context
-from ..graph.graph import USER_ATTRIBUTES, Graph, Node, Value
+from ..graph.graph import USER_ATTRIBUTES, Graph, Node, Value, make_variable
 from ..graph.infer import infer_dtypes, infer_shapes, is_known
 from ..graph.json import dump_graph, load_graph
 from ..name import NameManager
@@ -592,11 +592,14 @@ def compose(
 
     Args:
         inputs: symbols in the order of the operator's inputs, None for those not given.
-        given: attributes of the operator and users' attributes such as lr_mult.
+        given: attributes of the operator and users' attributes such as lr_mult; symbols by the name of an input, where
+            the names of inputs depend on the attributes.
         hint: the beginning of the name if none is given.
         attr: strings to attach.
     Raises: MXNetError for bad attributes or an input that has several outputs.
     """
+    if op._specialize is not None:
+        op, inputs, given = op.specialized(inputs, given, Symbol)
     name = NameManager.current.get(name, hint)
     scope = AttrScope.current._attr
     attached = _checked_attributes(op, {**scope, **attr} if attr else scope) if attr or scope else {}
@@ -640,11 +643,7 @@ def compose(
         for argument in present:
             symbol = by_name.get(argument)
             if symbol is None:
-                hints = dict(attributes)
-                if argument in op.variable_init:
-                    init = op.variable_init[argument]
-                    hints["__init__"] = init if init.startswith("[") else f'["{init}", {{}}]'
-                values.append(Value(Node(None, f"{name}_{argument}", (), hints), 0))
+                values.append(Value(make_variable(op, name, argument, attributes), 0))
             else:
                 values.append(symbol._outputs[0])
     node = Node(op, name, tuple(values), attributes)
