@@ -11,11 +11,13 @@ import numpy as np
 
 from .. import ndarray as nd
 from .. import symbol as sym
+from ..attribute import AttrScope
 from ..base import MXNetError
 from ..context import cpu
 from ..initializer import Uniform
 from ..io import DataDesc
 from ..model import load_params
+from ..name import NameManager
 from ..ndarray import NDArray
 from .base_module import BaseModule, check_input_names, require
 from .module import Module
@@ -49,7 +51,7 @@ class BucketingModule(BaseModule):
             "fixed_param_names": fixed_param_names, "state_names": state_names, "group2ctxs": group2ctxs,
             "compression_params": compression_params,
         }  # fmt: skip
-        symbol, data_names, label_names = sym_gen(default_bucket_key)
+        symbol, data_names, label_names = self._generate(default_bucket_key)
         check_input_names(symbol, list(data_names or ()), "data_names", True)
         check_input_names(symbol, list(label_names or ()), "label_names", False)
         check_input_names(symbol, list(state_names or ()), "state_names", True)
@@ -62,8 +64,13 @@ class BucketingModule(BaseModule):
         self._grad_req: Any = None
         self._loaded: tuple[dict[str, NDArray], dict[str, NDArray]] | None = None
 
+    def _generate(self, bucket_key: Any) -> Any:
+        """What sym_gen returns for a key; unnamed symbols get the same names in every bucket."""
+        with AttrScope(), NameManager():
+            return self._sym_gen(bucket_key)
+
     def _make(self, bucket_key: Any) -> Module:
-        symbol, data_names, label_names = self._sym_gen(bucket_key)
+        symbol, data_names, label_names = self._generate(bucket_key)
         return Module(symbol, data_names, label_names, **self._options)
 
     @property
@@ -77,14 +84,14 @@ class BucketingModule(BaseModule):
     @property
     def data_names(self) -> Sequence[str]:
         """Names of the data of the current bucket, before bind of the default one."""
-        return self._curr_module.data_names if self._curr_module else self._sym_gen(self._default_bucket_key)[1]
+        return self._curr_module.data_names if self._curr_module else self._generate(self._default_bucket_key)[1]
 
     @property
     def output_names(self) -> list[str]:
         """Names of the outputs of the current bucket, before bind of the default one."""
         if self._curr_module:
             return self._curr_module.output_names
-        return self._sym_gen(self._default_bucket_key)[0].list_outputs()
+        return self._generate(self._default_bucket_key)[0].list_outputs()
 
     @property
     def data_shapes(self) -> list[DataDesc]:
