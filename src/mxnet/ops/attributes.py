@@ -6,6 +6,7 @@ import ast
 import inspect
 import math
 import numbers
+import operator
 import types
 import typing
 from collections.abc import Callable
@@ -98,7 +99,7 @@ def _to_int(value: Any) -> int:
     if isinstance(value, float) and not value.is_integer():
         raise ValueError
     if hasattr(value, "__index__"):
-        return value.__index__()
+        return operator.index(value)
     if isinstance(value, tuple | list):
         raise TypeError
     return int(value)
