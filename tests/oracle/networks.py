@@ -268,3 +268,39 @@ def describe(mx, name):
             "partial": attempt(lambda: symbol.infer_type_partial(**dtypes), names),
         })
     return facts
+
+
+#: networks whose numbers are compared, with the shapes to bind (no random numbers)
+BOUND = {
+    "mlp": {"data": (2, 5)}, "residual": {"data": (2, 3, 8, 8)}, "many_inputs": {"x%d" % i: (2, 3) for i in range(12)},
+    "many_outputs": {"x": (2, 12)}, "arithmetic": {"a": (2, 3)}, "attributes": {"data": (2, 3)}, "legacy_rnn": {"data": (5, 3)},
+    "zeros_sum": {"data": (5, 3)}, "deconvolution": {"data": (1, 4, 5, 5)}, "reshapes": {"x": (2, 3, 4)},
+    "broadcasting": {"a": (2, 1), "b": (1, 3)}, "losses": {"data": (2, 6)}, "shared": {"a": (2, 3), "b": (2, 3)},
+    "composed": {"data": (2, 3)}, "lenet": {"data": (2, 1, 28, 28)},
+}
+
+
+def run_executors(mx):
+    """Outputs in both modes, gradients and auxiliary states afterwards, of every bound network."""
+    import numpy as np
+
+    found = {}
+    for name, shapes in BOUND.items():
+        executor = build(mx, name).simple_bind(mx.cpu(), grad_req="write", **shapes)
+        random = np.random.RandomState(len(name))
+        for arrays in (executor.arg_dict, executor.aux_dict):
+            for key in sorted(arrays):
+                values = random.uniform(0.3, 1.7, arrays[key].shape)
+                if "label" in key:
+                    values = np.floor(values)
+                arrays[key][:] = mx.nd.array(values / (40 if name == "lenet" and "weight" in key else 1))
+        for mode in (False, True):
+            for index, array in enumerate(executor.forward(is_train=mode)):
+                found["%s/%s/%d" % (name, "train" if mode else "infer", index)] = array.asnumpy()
+        heads = [mx.nd.array(random.uniform(-1, 1, array.shape), dtype=array.dtype) for array in executor.outputs]
+        executor.backward(heads)
+        for key, array in executor.grad_dict.items():
+            found["%s/grad/%s" % (name, key)] = array.asnumpy()
+        for key, array in executor.aux_dict.items():
+            found["%s/aux/%s" % (name, key)] = array.asnumpy()
+    return found
