@@ -366,8 +366,9 @@ class SDMLLoss(Loss):
     def hybrid_forward(self, F: Any, x1: Any, x2: Any) -> Any:
         differences = F.broadcast_sub(F.expand_dims(x1, axis=1), F.expand_dims(x2, axis=0))
         log_p = F.log_softmax(-F.sum(F.square(differences), axis=2), axis=1)
-        others = F.sum(F.ones_like(log_p), axis=1) - 1
-        own = F.pick(log_p, F.contrib.arange_like(log_p, axis=0), axis=1)
-        keep, spread = 1 - self.smoothing_parameter, self.smoothing_parameter
-        entropy = keep * math.log(keep + _TINY) + spread * F.log(spread / others + _TINY)
-        return entropy - keep * own - spread * (F.sum(log_p, axis=1) - own) / others
+        rows = F.expand_dims(F.contrib.arange_like(log_p, axis=0), axis=1)
+        columns = F.expand_dims(F.contrib.arange_like(log_p, axis=1), axis=0)
+        own = F.broadcast_equal(rows, columns)
+        others = F.sum(1 - own, axis=1, keepdims=True)
+        label = (1 - self.smoothing_parameter) * own + F.broadcast_div(self.smoothing_parameter * (1 - own), others)
+        return F.sum(label * (F.log(label + _TINY) - log_p), axis=1)

@@ -138,11 +138,14 @@ def _resample(data: Tensor, height: int, width: int, interp: int) -> Tensor:
         rows = _nearest(data.shape[2], height, data.device)
         return data[:, :, rows][..., _nearest(data.shape[3], width, data.device)]
     dtype = data.dtype
+    if interp == 1 and dtype is torch.uint8:
+        return _bilinear_uint8(data, height, width)
     values = data if dtype in (torch.float32, torch.float64) else data.to(torch.float32)
     if interp in (1, 2):
         values = F.interpolate(values, size=(height, width), mode=_KERNELS[interp], align_corners=False)
     else:
-        weights = _area_weights if interp == 3 else _lanczos_weights
+        grows = height > data.shape[2] or width > data.shape[3]
+        weights = _lanczos_weights if interp == 4 else _ramp_weights if grows else _area_weights
         down = weights(data.shape[2], height).to(values)
         across = weights(data.shape[3], width).to(values)
         values = down @ values @ across.T
@@ -153,22 +156,46 @@ def _nearest(size: int, target: int, device: torch.device) -> Tensor:
     return (torch.arange(target, dtype=torch.float64) * (size / target)).floor().clamp(max=size - 1).long().to(device)
 
 
+def _bilinear_uint8(data: Tensor, height: int, width: int) -> Tensor:
+    """OpenCV's bilinear interpolation of bytes, to the bit: with weights in 1/2048, and its way of rounding."""
+    left, right, weight = _neighbours(data.shape[3], width, data.device)
+    values = data.to(torch.int32)
+    across = values[..., left] * (2048 - weight) + values[..., right] * weight
+    above, below, weight = _neighbours(data.shape[2], height, data.device)
+    across, weight = across >> 4, weight[:, None]
+    down = ((across[:, :, above] * (2048 - weight)) >> 16) + ((across[:, :, below] * weight) >> 16)
+    return ((down + 2) >> 2).to(torch.uint8)
+
+
+def _neighbours(size: int, target: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """The elements before and after each of target places, and the weight of the latter in 1/2048."""
+    places = (torch.arange(target, dtype=torch.float64) + 0.5) * (size / target) - 0.5
+    places = places.to(torch.float32).clamp(0, size - 1)
+    before = places.floor()
+    weight = ((places - before) * 2048).round().to(torch.int32)
+    before = before.long()
+    return before.to(device), (before + 1).clamp(max=size - 1).to(device), weight.to(device)
+
+
 def _area_weights(size: int, target: int) -> Tensor:
-    """(target, size): how much of each element lies in each of target equal intervals; growing, a sharp linear ramp."""
+    """(target, size): how much of each element lies in each of target equal intervals."""
+    starts = torch.arange(target, dtype=torch.float64)[:, None] * (size / target)
+    elements = torch.arange(size, dtype=torch.float64)
+    overlap = torch.minimum(starts + size / target, elements + 1) - torch.maximum(starts, elements)
+    overlap = overlap.clamp(min=0)
+    return overlap / overlap.sum(1, keepdim=True)
+
+
+def _ramp_weights(size: int, target: int) -> Tensor:
+    """(target, size): what "area" means where an image grows: elements keep their area, with a short ramp between."""
     scale = size / target
     places = torch.arange(target, dtype=torch.float64)
-    elements = torch.arange(size, dtype=torch.float64)
-    if scale >= 1:
-        start, end = places[:, None] * scale, (places[:, None] + 1) * scale
-        overlap = (torch.minimum(end, elements + 1) - torch.maximum(start, elements)).clamp(min=0)
-        return overlap / overlap.sum(1, keepdim=True)
     left = (places * scale).floor()
     part = (places + 1) - (left + 1) / scale
     part = torch.where(part <= 0, torch.zeros_like(part), part - part.floor())
     weights = torch.zeros(target, size, dtype=torch.float64)
     weights.scatter_add_(1, left.long()[:, None], (1 - part)[:, None])
-    weights.scatter_add_(1, (left.long() + 1).clamp(max=size - 1)[:, None], part[:, None])
-    return weights
+    return weights.scatter_add_(1, (left.long() + 1).clamp(max=size - 1)[:, None], part[:, None])
 
 
 def _lanczos_weights(size: int, target: int) -> Tensor:

@@ -181,7 +181,7 @@ class _RNNLayer(HybridBlock):
             raise AssertionError("_unfuse does not support projection layer yet!")
 
         def cell(width: int, prefix: str) -> rnn_cell.HybridRecurrentCell:
-            size: dict[str, Any] = {"input_size": width, "prefix": prefix, "params": self.params}
+            size: dict[str, Any] = {"input_size": width, "prefix": prefix}
             if self._mode == "lstm":
                 return rnn_cell.LSTMCell(self._hidden_size, **size)
             if self._mode == "gru":
