@@ -19,6 +19,7 @@ from .graph import Graph, Node, Value
 _META = torch.device("meta")
 _META_CACHE: dict[Any, tuple[tuple[int, ...], ...]] = {}
 _META_CACHE_SIZE = 20_000
+_SHAPE_TEXT = re.compile(r"[(\[]?((-?\d{1,18}L?|None)(,(-?\d{1,18}L?|None))*,?)?[)\]]?")
 _TRIAL_SIZES = (6, 12)  # stand in for unknown sizes; both divide by what programs usually split by
 
 
@@ -169,8 +170,10 @@ def _variable_shape(node: Node) -> PartialShape:
     text = node.attributes.get("__shape__")
     if text is None:
         return None
-    if not re.fullmatch(r"\s*[(\[]?\s*((-?\d{1,18}L?|None)\s*,?\s*)*[)\]]?\s*", text):
-        raise MXNetError(f"variable {node.name!r}: __shape__ is {text!r}; expected a tuple of integers such as '(2, 3)'.")
+    if not _SHAPE_TEXT.fullmatch("".join(text.split())):
+        raise MXNetError(
+            f"variable {node.name!r}: __shape__ is {text[:100]!r}; expected a tuple of integers such as '(2, 3)'."
+        )
     sizes = (int(extent or 0) for extent in re.findall(r"-?\d+|None", text.replace("None", "0")))
     return tuple(extent if extent > 0 else -1 for extent in sizes) or None
 
