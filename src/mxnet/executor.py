@@ -79,6 +79,7 @@ class Executor:
                 raise MXNetError(f"two arguments are named {name!r} and have shapes {array.shape}, {arrays[name].shape}.")
         shapes, dtypes = _check_shapes(graph, arrays)
         self._program = Program(resolve_creation(graph, shapes))
+        self._states: dict[Any, dict[str, Any]] = {}
         self._device = self._ctx.torch_device
         self._loss_heads = [value.node.op is not None and value.node.op.is_loss for value in graph.outputs]
         self.outputs = [
@@ -160,7 +161,7 @@ class Executor:
             hook = lambda node, name, tensor: monitor[0](name, wrap(NDArray, tensor.detach(), self._ctx))
         return self._program.run(
             tensors, training=is_train, device=self._device, differentiate=bool(self._leaves), monitor=hook,
-            monitor_inputs=monitor is not None and monitor[1],
+            monitor_inputs=monitor is not None and monitor[1], states=self._states,
         )  # fmt: skip
 
     def _run_again(self, is_train: bool) -> None:

@@ -152,7 +152,7 @@ def _load_node(row: Any, number: int, nodes: list[Node], version: int) -> Node:
             raise MXNetError(f"symbol file: {where}: a variable has inputs.")
         return Node(None, name, (), _with_hidden_keys(attributes))
     try:
-        op = get_operator(kind).for_attributes(attributes)
+        op = get_operator(kind).for_attributes(_with_hidden_keys(attributes))
     except MXNetError as error:
         raise MXNetError(f"symbol file: {where}: {error}") from None
     if version < 905 and op.name == "argmax" and attributes.get("axis") == "-1":

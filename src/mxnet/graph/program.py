@@ -22,7 +22,7 @@ class Step:
     """One operator call: where its arguments come from, where its results go, and what may be dropped afterwards.
 
     function  the operator's function with all constant attributes bound
-    extra     what the caller supplies at each run: of "training", "generator", "device" and "state", those that it takes
+    extra     what the caller supplies at each run: those of "training", "generator", "device", "state" that it takes
     declares  whether the operator declares its gradient, so that autograd must go through `Operator.call`
     """
 

@@ -11,12 +11,13 @@ Positional parameters are arrays: required (``Tensor``), optional (``Tensor | No
 (``*data: Tensor``; the attribute that counts them, ``num_args``, is then not declared). Keyword-only parameters are
 attributes, and their annotations are the schema (see attributes.py: bool, int, float, Scalar, str, DType, Shape,
 OptionalInts, Floats, Literal[...], each also ``| None``). Their order is the order in the public signature.
-Four keyword-only names are not attributes; the caller supplies them:
+Five keyword-only names are not attributes; the caller supplies them:
 
     training: bool                 whether the operator runs in training mode
     generator: Generator | None    source of random numbers for the device (None while shapes are inferred)
     device: torch.device           where an operator without inputs creates its result (from the attribute ctx)
     out: Tensor | None             where output 0 may be written directly; the function then returns this tensor
+    state: dict[str, Any]          what the operator keeps between the runs of one executor; empty at an imperative call
 
 What the signature does not say is given to the decorator (see `operator`) or by decorated rules:
 
@@ -25,6 +26,7 @@ What the signature does not say is given to the decorator (see `operator`) or by
     @op.infer_shape          def _(inputs, outputs, **attrs): return inputs, outputs      (None, or -1: not known)
     @op.infer_dtype          def _(inputs, outputs, **attrs): return inputs, outputs      (names, None: not known)
     @op.list_inputs          def _(*, no_bias, **_): return ("data", "weight") if no_bias else ("data", ...)
+    @op.specialize           def _(given): return an Operator          where everything depends on the attributes given
 
 A gradient rule takes, by name, what it needs: ``head_grad`` (a tuple of them when there are several outputs), any
 inputs, ``out`` (the output, or the tuple of them), then the attributes; it returns the gradient of the first input, or
@@ -51,7 +53,7 @@ Attrs = dict[str, Any]
 PartialShape = tuple[int, ...] | None
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_IMPLICIT = ("training", "generator", "device", "out")
+_IMPLICIT = ("training", "generator", "device", "out", "state")
 _OPERATORS: dict[str, Operator] = {}
 
 
@@ -65,7 +67,8 @@ class Operator:
     variadic         whether it takes any number of arrays; num_inputs_attr names the attribute that counts them
     attributes       name -> Attribute
     mutates          names of the inputs it changes in place
-    random, uses_training, creates, writes_out   whether the function takes generator, training, device, out
+    random, uses_training, creates, writes_out, stateful   whether the function takes generator, training, device, out,
+                     state
     is_view          whether the result may share memory with an input
     reuses_input     output index -> index of the input whose storage it may take
     elementwise      whether all inputs and outputs have one shape
@@ -97,6 +100,7 @@ class Operator:
         self._infer_shape: Callable[..., Any] | None = None
         self._infer_dtype: Callable[..., Any] | None = None
         self._list_inputs: Callable[..., Sequence[str]] | None = None
+        self._specialize: Callable[[dict[str, Any]], Operator] | None = None
         self._read_signature()
 
     def _read_signature(self) -> None:
@@ -122,6 +126,7 @@ class Operator:
         self.random = "generator" in implicit
         self.creates = "device" in implicit
         self.writes_out = "out" in implicit
+        self.stateful = "state" in implicit
         self.defaults: Attrs = {a.name: a.default for a in self.attributes.values() if a.default is not REQUIRED}
         self._required = tuple(a.name for a in self.attributes.values() if a.default is REQUIRED)
 
@@ -155,7 +160,48 @@ class Operator:
         self._list_inputs = rule
         return rule
 
+    def specialize(self, rule: Function) -> Function:
+        """Declare that this name stands for many operators: the rule makes the one for the attributes given."""
+        self._specialize = rule
+        return rule
+
     # What front ends, passes and executors ask.
+
+    def for_attributes(self, given: dict[str, Any]) -> Operator:
+        """The operator that this name stands for with these attributes: itself, unless a rule makes another.
+
+        Raises: MXNetError if there is none.
+        """
+        return self if self._specialize is None else self._specialize(given)
+
+    def specialized(
+        self, inputs: Sequence[Any], given: dict[str, Any], kind: type
+    ) -> tuple[Operator, list[Any], dict[str, Any]]:
+        """What to call where a rule makes the operator: it, its inputs in order (None: not given), its attributes.
+
+        Args:
+            inputs: the inputs given by position.
+            given: attributes, and inputs by name.
+            kind: the class of inputs.
+        Raises: MXNetError if there is no such operator or no such input; TypeError if some inputs are given by position
+            and some by name.
+        """
+        named = {name: value for name, value in given.items() if isinstance(value, kind)}
+        given = {name: value for name, value in given.items() if name not in named}
+        op = self.for_attributes(given)
+        if named and inputs:
+            raise TypeError(
+                f"{self.name}: Operators with variable length input can only accept input either as positional or "
+                f"keyword arguments, not both; by name: {', '.join(named)}."
+            )
+        unknown = [name for name in named if name not in op.inputs]
+        if unknown or len(inputs) > len(op.inputs):
+            raise MXNetError(
+                f"Operator {op.name} expects {len(op.inputs)} inputs ({', '.join(op.inputs)}), but got "
+                f"{', '.join(unknown) if unknown else len(inputs)} instead."
+            )
+        arrays = [named.get(name) for name in op.inputs] if named else list(inputs)
+        return op, arrays + [None] * (len(op.inputs) - len(arrays)), given
 
     def parse_attributes(self, given: dict[str, Any]) -> Attrs:
         """All attributes, checked: those given (Python values or strings; _Null is absent) and the defaults.
@@ -189,13 +235,13 @@ class Operator:
 
     def num_outputs(self, attrs: Attrs) -> int:
         """How many outputs there are, hidden ones included."""
-        return self._num_outputs(**attrs) if callable(self._num_outputs) else self._num_outputs
+        return int(self._num_outputs(**attrs) if callable(self._num_outputs) else self._num_outputs)
 
     def num_visible_outputs(self, attrs: Attrs) -> int:
         """How many outputs a caller sees."""
         if self._num_visible is None:
             return self.num_outputs(attrs)
-        return self._num_visible(**attrs) if callable(self._num_visible) else self._num_visible
+        return int(self._num_visible(**attrs) if callable(self._num_visible) else self._num_visible)
 
     def output_names(self, attrs: Attrs) -> tuple[str, ...]:
         """The names of all outputs."""
@@ -218,7 +264,7 @@ class Operator:
         if self._gradient is not None and torch.is_grad_enabled():
             for tensor in tensors:
                 if tensor is not None and tensor.requires_grad:
-                    return _DeclaredGradient.apply(self, attrs, *tensors)
+                    return _DeclaredGradient.apply(self, attrs, *tensors)  # type: ignore[no-untyped-call]
         return self.function(*tensors, **attrs)
 
     def arrange(self, tensors: Sequence[Tensor], names: tuple[str, ...]) -> Sequence[Tensor | None]:

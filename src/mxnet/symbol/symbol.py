@@ -599,7 +599,10 @@ def compose(
     Raises: MXNetError for bad attributes or an input that has several outputs.
     """
     if op._specialize is not None:
-        op, inputs, given = op.specialized(inputs, given, Symbol)
+        users = {key: given[key] for key in USER_ATTRIBUTES if key in given}
+        own_or_inputs = {key: value for key, value in given.items() if key not in users}
+        op, inputs, given = op.specialized(inputs, own_or_inputs, Symbol)
+        given = {**given, **users}
     name = NameManager.current.get(name, hint)
     scope = AttrScope.current._attr
     attached = _checked_attributes(op, {**scope, **attr} if attr else scope) if attr or scope else {}
