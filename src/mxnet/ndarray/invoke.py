@@ -98,6 +98,8 @@ def invoke(
     """
     from .ndarray import NDArray
 
+    if op._specialize is not None:
+        op, arrays, given = op.specialized(arrays, given, NDArray)
     attrs = op.parse_attributes(given)
     names = op.inputs
     first = None
@@ -134,6 +136,8 @@ def invoke(
         extra["generator"] = generator_for(ctx.torch_device)
     if op.creates:
         extra["device"] = ctx.torch_device
+    if op.stateful:
+        extra["state"] = {}
     if op.writes_out and out is not None:
         given_out = out if isinstance(out, list | tuple) else (out,)
         extra["out"] = given_out[0]._data if len(given_out) == 1 else [array._data for array in given_out]
@@ -182,7 +186,8 @@ def assign_out(op: Operator, out: Any, results: Sequence[Tensor], recording: boo
 def attribute_names(op: Operator) -> list[str]:
     """The attributes in the public signature."""
     names = list(op.attributes)
-    return [op.num_inputs_attr, *names] if op.variadic and op.num_inputs_attr not in names else names
+    counts = op.variadic and op.num_inputs_attr and op.num_inputs_attr not in names
+    return [op.num_inputs_attr, *names] if counts else names
 
 
 def _takes_fast_path(op: Operator) -> bool:
