@@ -9,9 +9,11 @@ import torch
 from torch import Tensor
 
 from .base import MXNetError
-from .ndarray.ndarray import STATE_ASSIGNED, Mark, NDArray
-from .ndarray.invoke import tracked, wrap, wrap_result
+from .ndarray.indexing import has_advanced
+from .ndarray.invoke import Leaf, origin_of, tracked, wrap, wrap_result
+from .ndarray.ndarray import STATE_ASSIGNED, Mark, NDArray, select_by_operators
 from .ndarray.recording import STATE
+from .ops.registry import Operator, get_operator
 
 __all__ = [
     "Function", "backward", "get_symbol", "grad", "is_recording", "is_training", "mark_variables", "pause",
@@ -348,6 +350,68 @@ class _CustomFunction(torch.autograd.Function):
 def get_symbol(x: NDArray) -> Any:
     """The recorded computation of an array as a Symbol.
 
-    Raises: MXNetError if the array was not recorded.
+    Variables are named var0, var1, ..., arrays that were not recorded (constants) null0, null1, ..., operators node_0,
+    node_1, ...; what depends on no variable is a constant.
+
+    Raises: MXNetError if a part of it can't be a symbol: a `Function`, a hybridized block, an assignment, indexing by
+        arrays.
     """
-    raise MXNetError("autograd.get_symbol is not available yet")
+    from .symbol.symbol import Symbol, Variable, compose
+
+    made: dict[int, Any] = {}  # by identity of the origin, or of the list of inputs that all outputs share
+    counts = {"var": 0, "null": 0, "node_": 0}
+
+    def name(kind: str) -> str:
+        counts[kind] += 1
+        return f"{kind}{counts[kind] - 1}"
+
+    def apply(op: Operator, inputs: list[Any], attrs: dict[str, Any]) -> Any:
+        given = {key: attrs[key] for key in op.attributes if key in attrs and attrs[key] != op.defaults.get(key)}
+        return compose(op, inputs, given, hint="node_", name=name("node_"))
+
+    def build(origin: Any) -> Any:
+        if isinstance(origin, Leaf):
+            if origin.kind == "unknown":
+                raise MXNetError(
+                    "get_symbol: a part of the computation was made by an autograd.Function, a hybridized block, an "
+                    "assignment or a copy between devices, which can't be shown as a symbol."
+                )
+            return Variable(name("var" if origin.kind == "variable" else "null"))
+        what, attrs, inputs, number = origin
+        inputs = [None if item is None else made[_identity(item)][_number(item)] for item in inputs]
+        if isinstance(what, Operator):
+            return apply(what, inputs, attrs)
+        if what:  # a view, made by this operator
+            return apply(get_operator(what), inputs, attrs)
+        if has_advanced(attrs):
+            raise MXNetError(f"get_symbol: indexing by {attrs!r} can't be shown as a symbol; use take or gather_nd.")
+        return select_by_operators(
+            inputs[0], attrs, number, lambda op, data, **given: apply(get_operator(op), [data], given)
+        )
+
+    root = origin_of(x)
+    stack = [root]
+    while stack:  # inputs first; graphs may be deeper than Python's stack
+        origin = stack[-1]
+        if _identity(origin) in made:
+            stack.pop()
+            continue
+        missing = [] if isinstance(origin, Leaf) else [
+            item for item in origin[2] if item is not None and _identity(item) not in made
+        ]  # fmt: skip
+        if missing:
+            stack += reversed(missing)
+        else:
+            made[_identity(stack.pop())] = build(origin)
+    found: Symbol = made[_identity(root)]
+    return found if len(found) == 1 else found[_number(root)]
+
+
+def _identity(origin: Any) -> int:
+    """What equals for all outputs of one call: the identity of its list of inputs."""
+    return id(origin) if isinstance(origin, Leaf) else id(origin[2])
+
+
+def _number(origin: Any) -> int:
+    """Which output of its call an array is; views and leaves are the only one."""
+    return origin[3] if isinstance(origin, tuple) and isinstance(origin[0], Operator) else 0

@@ -27,6 +27,10 @@ IN_GRAPH = (
 )
 
 
+CAUGHT = (RuntimeError, IndexError, TypeError, ValueError, NotImplementedError, AssertionError)
+_new = object.__new__
+
+
 class NotAnArrayError(MXNetError, AssertionError, TypeError):
     """Something that is not an array was passed where an operator takes an array."""
 
@@ -68,6 +72,46 @@ def tracked(array: Any) -> Tensor:
     return array._data if array._node is None else array._node
 
 
+class Leaf:
+    """Where a recorded computation starts: a "variable", a "constant", or an "unknown" that no operator made."""
+
+    __slots__ = ("kind",)
+
+    def __init__(self, kind: str):
+        self.kind = kind
+
+
+def origin_of(array: Any) -> Any:
+    """How a recorded array came about: a Leaf, or (operator, attributes, origins of the inputs, number of the output).
+
+    It is kept with the tensor, for `autograd.get_symbol`, and holds no tensors itself.
+    """
+    node = array._node
+    if node is None:
+        node = array._data
+    try:
+        return node._mx_origin
+    except AttributeError:
+        kind = "constant" if array._node is None else "variable" if array._mark is not None else "unknown"
+        node._mx_origin = origin = Leaf(kind)
+        return origin
+
+
+def wrap_recorded(cls: type, result: Tensor, ctx: Context, origin: tuple[Any, ...]) -> Any:
+    """An array around the result of a recorded operator."""
+    array = _new(cls)
+    array._ctx = ctx
+    array._mark = None
+    if result.requires_grad:
+        array._data = result.detach()
+        array._node = result
+        result._mx_origin = origin
+    else:
+        array._data = result
+        array._node = None
+    return array
+
+
 def run_operator(op: Operator, tensors: Sequence[Tensor | None], attrs: dict[str, Any], recording: bool) -> Any:
     """Run an operator on tensors, recorded by torch's autograd or not; its failure becomes an MXNetError."""
     try:
@@ -77,8 +121,33 @@ def run_operator(op: Operator, tensors: Sequence[Tensor | None], attrs: dict[str
             return op.call(tensors, attrs)
         with torch.enable_grad():
             return op.call(tensors, attrs)
-    except (RuntimeError, IndexError, TypeError, ValueError, NotImplementedError, AssertionError) as error:
+    except CAUGHT as error:
         raise explain_failure(op, tensors, attrs, error) from error
+
+
+def run_recorded(op: Operator, bound: partial[Any], arrays: Sequence[Any]) -> Any:
+    """Record a call of an operator with one output; `bound` is its function with all attributes."""
+    tensors, origins = [], []
+    for array in arrays:
+        if array is None:
+            tensors.append(None)
+            origins.append(None)
+        else:
+            tensors.append(array._data if array._node is None else array._node)
+            origins.append(origin_of(array))
+    if op.has_gradient_rule or not torch.is_grad_enabled():
+        result = run_operator(op, tensors, bound.keywords, True)
+    else:
+        try:
+            result = bound(*tensors)
+        except CAUGHT as error:
+            raise explain_failure(op, tensors, bound.keywords, error) from error
+    if op.is_view:
+        result = own(result, tensors)
+    elif not result.is_contiguous():
+        result = result.contiguous()
+    first = arrays[0]
+    return wrap_recorded(type(first), result, first._ctx, (op, bound.keywords, origins, 0))
 
 
 def invoke(
@@ -145,23 +214,31 @@ def invoke(
     results = result if isinstance(result, tuple) else (result,)
     visible = op.num_visible_outputs(attrs)
     if op.is_view:
-        results = tuple(_own(item, tensors) for item in results[:visible])
+        results = tuple(own(item, tensors) for item in results[:visible])
+    else:
+        results = tuple(item if item.is_contiguous() else item.contiguous() for item in results[:visible])
     if out is not None:
         if STATE.tracer is not None:
             STATE.tracer.refuse(f"{op.name}(out=...)", "use the result that the operator returns")
-        return assign_out(op, out, results[:visible], recording)
-    made = [wrap_result(cls, item, ctx) for item in results[:visible]]
+        return assign_out(op, out, results, recording)
+    if recording:
+        origins = [None if array is None else origin_of(array) for array in arrays]
+        made = [wrap_recorded(cls, r, ctx, (op, attrs, origins, i)) for i, r in enumerate(results[:visible])]
+    else:
+        made = [wrap(cls, item, ctx) for item in results[:visible]]
     if STATE.tracer is not None:
         STATE.tracer.record(op, arrays, attrs, made)
     return made[0] if visible == 1 else made
 
 
-def _own(result: Tensor, tensors: Sequence[Tensor | None]) -> Tensor:
-    """The result itself, or a copy where it shares memory with an input."""
+def own(result: Tensor, tensors: Sequence[Tensor | None]) -> Tensor:
+    """The result itself, made contiguous, or a copy where it shares memory with an input."""
+    if not result.is_contiguous():
+        return result.contiguous()
     storage = result.untyped_storage().data_ptr()
     for tensor in tensors:
         if tensor is not None and tensor.untyped_storage().data_ptr() == storage:
-            return result.clone(memory_format=torch.contiguous_format)
+            return result.clone()
     return result
 
 
@@ -192,27 +269,35 @@ def attribute_names(op: Operator) -> list[str]:
 
 def _takes_fast_path(op: Operator) -> bool:
     return not (
-        op.variadic or op.uses_training or op.random or op.creates or op.mutates or op.is_view or op.writes_out
+        op.uses_training or op.random or op.creates or op.mutates or op.writes_out or op.stateful or op._specialize
         or op.dynamic or not op.inputs or op._num_outputs != 1 or op._num_visible not in (None, 1)
     )  # fmt: skip
 
 
 _FAST = """
-    if out is None and not kwargs and not STATE.watched{types}:
+    if out is None and not kwargs{types}:
         try:
             bound = CACHE[{key}]
         except (KeyError, TypeError):
             bound = prepare({given})
-        try:
-            result = bound({tensors})
-        except CAUGHT as error:
-            raise explain(error, ({inputs}), {given}) from error
-        array = NEW(NDArray)
-        array._data = result
-        array._ctx = {first}._ctx
-        array._node = array._mark = None
-        return array
+        if not STATE.watched:
+            try:
+                result = bound({tensors})
+            except CAUGHT as error:
+                raise explain(error, ({inputs}), {given}) from error
+            {own}
+            array = NEW(NDArray)
+            array._data = result
+            array._ctx = {first}._ctx
+            array._node = array._mark = None
+            return array
+        if STATE.tracer is None:
+            return record(bound, ({inputs}))
 """
+_CONTIGUOUS = """if not result.is_contiguous():
+                result = result.contiguous()"""
+_OWN = """if result._is_view() or not result.is_contiguous() or result is {first}._data:
+                result = own(result, ({tensors},))"""
 
 _FIXED = """
 def {name}({parameters}out=None, name=None, **kwargs):{fast}
@@ -224,7 +309,7 @@ def {name}(*{inputs}, {parameters}out=None, name=None, **kwargs):
     if {inputs} and isinstance({inputs}[0], (list, tuple)):
         if len({inputs}) > 1:
             raise MXNetError("{name}: pass the arrays one by one or as one list")
-        {inputs} = {inputs}[0]
+        {inputs} = {inputs}[0]{fast}
     return invoke(OP, {inputs}, {{{given}**kwargs}}, out)
 """
 
@@ -253,8 +338,9 @@ def make_function(op: Operator, name: str, module: str) -> Callable[..., Any]:
 
     def prepare(values: dict[str, Any]) -> Callable[..., Any]:
         attrs = op.parse_attributes(values)
-        function = partial(op.function, **attrs) if attrs else op.function
-        if all(type(value) in _CACHEABLE for value in values.values()) and len(cache) < 4096:
+        function = partial(op.function, **attrs)
+        # Equal numbers share an entry: zero isn't kept, for 0 equals -0.0.
+        if all(type(v) in _CACHEABLE and (v != 0 or type(v) is not int) for v in values.values()) and len(cache) < 4096:
             cache[tuple(values.values()) if len(values) != 1 else next(iter(values.values()))] = function
         return function
 
@@ -262,12 +348,18 @@ def make_function(op: Operator, name: str, module: str) -> Callable[..., Any]:
         tensors = [None if a is None else a._data for a in arrays]
         return explain_failure(op, tensors, op.parse_attributes(values), error)
 
-    if op.variadic:
-        source = _VARIADIC.format(name=safe, inputs=op.inputs[0], parameters=parameters, given=given)
-    else:
-        inputs = ", ".join(op.inputs)
-        fast = ""
-        if _takes_fast_path(op):
+    def record(bound: partial[Any], arrays: Sequence[Any]) -> Any:
+        return run_recorded(op, bound, arrays)
+
+    fast = ""
+    inputs = op.inputs[0] if op.variadic else ", ".join(op.inputs)
+    if _takes_fast_path(op):
+        if op.variadic:
+            types = f" and {inputs} and all([type(array) is NDArray for array in {inputs}])"
+            types += f" and {op.num_inputs_attr} is _Null" if op.num_inputs_attr in _uncounted(op) else ""
+            tensors = f"*[array._data for array in {inputs}]"
+            first, given_inputs = f"{inputs}[0]", f"*{inputs},"
+        else:
             types = "".join(
                 f" and (type({i}) is NDArray or {i} is None)" if i in op.optional_inputs else f" and type({i}) is NDArray"
                 for i in op.inputs
@@ -275,20 +367,23 @@ def make_function(op: Operator, name: str, module: str) -> Callable[..., Any]:
             tensors = ", ".join(
                 f"None if {i} is None else {i}._data" if i in op.optional_inputs else f"{i}._data" for i in op.inputs
             )
-            key = "()" if not attributes else attributes[0] if len(attributes) == 1 else f"({', '.join(attributes)})"
-            fast = _FAST.format(
-                types=types, key=key, given=f"{{{given}}}", tensors=tensors, inputs=inputs + ",", first=op.inputs[0]
-            )
-            if not attributes:
-                cache[()] = op.function
-        source = _FIXED.format(
-            name=safe, parameters="".join(f"{i}=None, " for i in op.inputs) + parameters, inputs=inputs, given=given,
-            fast=fast,
+            first, given_inputs = op.inputs[0], inputs + ","
+        named = [a for a in attributes if a in op.attributes]
+        key = "()" if not named else named[0] if len(named) == 1 else f"({', '.join(named)})"
+        fast = _FAST.format(
+            types=types, key=key, given="{" + "".join(f"{a!r}: {a}, " for a in named) + "}", tensors=tensors,
+            inputs=given_inputs, first=first,
+            own=(_OWN if op.is_view else _CONTIGUOUS).format(first=first, tensors=tensors),
         )  # fmt: skip
+    template = _VARIADIC if op.variadic else _FIXED
+    source = template.format(
+        name=safe, parameters=("" if op.variadic else "".join(f"{i}=None, " for i in op.inputs)) + parameters,
+        inputs=inputs, given=given, fast=fast,
+    )  # fmt: skip
     namespace = {
-        "_Null": _Null, "STATE": STATE, "CACHE": cache, "prepare": prepare, "explain": explain, "NEW": object.__new__,
-        "NDArray": NDArray, "OP": op, "invoke": _call, "MXNetError": MXNetError,
-        "CAUGHT": (RuntimeError, IndexError, TypeError, ValueError, NotImplementedError, AssertionError),
+        "_Null": _Null, "STATE": STATE, "CACHE": cache, "prepare": prepare, "explain": explain, "record": record,
+        "own": own, "NEW": _new, "NDArray": NDArray, "OP": op, "invoke": _call, "MXNetError": MXNetError,
+        "CAUGHT": CAUGHT,
     }  # fmt: skip
     exec(compile(source, f"<operator {op.name}>", "exec"), namespace)
     function: Callable[..., Any] = namespace[safe]  # type: ignore[assignment]
@@ -296,6 +391,11 @@ def make_function(op: Operator, name: str, module: str) -> Callable[..., Any]:
     function.__module__ = module
     function.__doc__ = op.function.__doc__
     return function
+
+
+def _uncounted(op: Operator) -> list[str]:
+    """The attribute that only counts the arrays of a variadic operator, where the function does not take it."""
+    return [name for name in attribute_names(op) if name not in op.attributes]
 
 
 _CACHEABLE = (int, str, bool, tuple, type(None), type(_Null))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,17 @@ from ..context import Context, current_context
 from ..ops.dtypes import dtype_name, numpy_dtype, torch_dtype
 from ..ops.registry import explain_failure, get_operator
 from . import indexing
-from .invoke import IN_GRAPH, NotAnArrayError, call_by_name, invoke, make_function, wrap, wrap_result
+from .invoke import (
+    IN_GRAPH, NotAnArrayError, call_by_name, invoke, make_function, origin_of, run_recorded, wrap, wrap_recorded,
+    wrap_result,
+)  # fmt: skip
 from .recording import STATE
 
 CAUGHT = (RuntimeError, IndexError, TypeError, ValueError, NotImplementedError)
 _new = object.__new__
+_BASIC = frozenset((int, slice))
+_ALL = slice(None)
+_INT = frozenset((int,))
 NUMBERS = (int, float, np.number, np.bool_)
 
 
@@ -290,6 +297,15 @@ class NDArray:
             reverse: keyword; True matches the special values from the right.
         Raises: ValueError or MXNetError if the number of elements differs.
         """
+        if not kwargs and STATE.tracer is None:
+            target = shape[0] if len(shape) == 1 and type(shape[0]) is tuple else shape
+            if target and _INT.issuperset(map(type, target)) and min(target) >= -1 and 0 not in target:
+                try:
+                    if not STATE.recording or self._node is None:
+                        return wrap(type(self), self._data.view(target), self._ctx)
+                    return self._view(lambda tensor: tensor.view(target), ("Reshape", {"shape": target}))
+                except RuntimeError:
+                    pass  # explained below
         from ..ops.reshape import infer_reshape
 
         if len(shape) == 1 and isinstance(shape[0], tuple | list):
@@ -312,32 +328,36 @@ class NDArray:
             raise ValueError(f"Cannot reshape array of size {self.size} into shape {target}")
         if STATE.tracer is not None:
             return call_by_name("Reshape", self, shape=shape, reverse=bool(kwargs.get("reverse", False)))
-        return self._view(lambda tensor: tensor.reshape(target))
+        return self._view(lambda tensor: tensor.reshape(target), ("Reshape", {"shape": target}))
 
     def reshape_view(self, shape: tuple[int, ...]) -> Any:
         """A view with exactly this shape; no special values."""
         if STATE.tracer is not None:
             return call_by_name("Reshape", self, shape=shape)
-        return self._view(lambda tensor: tensor.reshape(shape))
+        return self._view(lambda tensor: tensor.reshape(shape), ("Reshape", {"shape": shape}))
 
-    def _view(self, change: Callable[[Tensor], Tensor]) -> Any:
+    def _view(self, change: Callable[[Tensor], Tensor], operation: tuple[str, Any]) -> Any:
+        """An array around ``change(tensor)``; `operation` is an operator and its attributes, or ("", indexing key)."""
         if STATE.recording and self._node is not None:
             if torch.is_grad_enabled():
-                return wrap_result(type(self), change(self._node), self._ctx)
-            with torch.enable_grad():
-                return wrap_result(type(self), change(self._node), self._ctx)
+                result = change(self._node)
+            else:
+                with torch.enable_grad():
+                    result = change(self._node)
+            origin = (*operation, [origin_of(self)], self.shape)
+            return wrap_recorded(type(self), result, self._ctx, origin)
         return wrap(type(self), change(self._data), self._ctx)
 
     def expand_dims(self, axis: int, inplace: bool = False) -> Any:
         """A copy (with inplace: a view) that has one more axis, of size 1."""
         if inplace and STATE.tracer is None:
-            return self._view(lambda tensor: tensor.unsqueeze(axis))
+            return self._view(lambda tensor: tensor.unsqueeze(axis), ("expand_dims", {"axis": axis}))
         return call_by_name("expand_dims", self, axis=axis)
 
     def flatten(self, inplace: bool = False) -> Any:
         """A copy (with inplace: a view) of shape (first axis, all others)."""
         if inplace and STATE.tracer is None:
-            return self._view(lambda tensor: tensor.reshape(tensor.shape[0], -1))
+            return self._view(lambda tensor: tensor.reshape(tensor.shape[0], -1), ("Flatten", {}))
         return call_by_name("Flatten", self)
 
     def squeeze(self, axis: Any = None, inplace: bool = False) -> Any:
@@ -345,7 +365,7 @@ class NDArray:
         if inplace and STATE.tracer is None:
             op = get_operator("squeeze")
             attrs = op.parse_attributes({"axis": axis})
-            return self._view(lambda tensor: op.function(tensor, **attrs))
+            return self._view(lambda tensor: op.function(tensor, **attrs), ("squeeze", attrs))
         return call_by_name("squeeze", self, axis=axis)
 
     def broadcast_to(self, shape: Any) -> Any:
@@ -371,22 +391,14 @@ class NDArray:
     def __getitem__(self, key: Any) -> Any:
         if STATE.tracer is not None:
             return self._traced_item(key)
+        data = self._data
         kind = type(key)
-        if (kind is int or (kind is slice and (key.step is None or key.step == 1))) and self._data.ndim > 1:
-            return self._first_axis(key)  # a view of the first axis: torch's own key
-        return self._view(lambda tensor: indexing.read(tensor, key))
-
-    def _first_axis(self, key: Any) -> Any:
-        try:
-            if STATE.recording and self._node is not None:
-                return self._view(lambda tensor: tensor[key])
-            array = _new(type(self))
-            array._data = self._data[key]
-        except (IndexError, TypeError):
-            return self._view(lambda tensor: indexing.read(tensor, key))  # which explains what is wrong
-        array._ctx = self._ctx
-        array._node = array._mark = None
-        return array
+        if kind is int or kind is slice or (kind is tuple and _BASIC.issuperset(map(type, key))):
+            try:
+                return self._view(lambda tensor: _plain_part(tensor, key), ("", key))
+            except (IndexError, TypeError, ValueError):
+                pass  # a negative step, or a fault to be explained
+        return self._view(lambda tensor: indexing.read(tensor, key), ("", key))
 
     def _traced_item(self, key: Any) -> Any:
         """`__getitem__` in operators that a graph can hold."""
@@ -394,38 +406,7 @@ class NDArray:
             return call_by_name("take", self, key, axis=0, mode="wrap")
         if indexing.has_advanced(key):
             STATE.tracer.refuse("indexing by lists or several arrays", "use the operators take, pick or gather_nd")
-        parts, flips = indexing.normalize_key(key, self.shape, self._data.device)
-        result, axis, dropped = self, 0, []
-        begin, end, step, new_axes = [], [], [], []
-        for part in parts:
-            if part is None:
-                new_axes.append(axis - len(dropped) + len(new_axes))
-            elif part is Ellipsis:
-                count = self.ndim - sum(p is not None and p is not Ellipsis for p in parts)
-                begin += [None] * count
-                end += [None] * count
-                step += [None] * count
-                axis += count
-            elif isinstance(part, slice):
-                begin.append(part.start)
-                end.append(part.stop)
-                step.append(part.step)
-                axis += 1
-            else:
-                index = part + self.shape[axis] if part < 0 else part
-                begin.append(index)
-                end.append(index + 1)
-                step.append(None)
-                dropped.append(axis)
-                axis += 1
-        if any(item is not None for item in (*begin, *end, *step)):
-            result = call_by_name("slice", result, begin=tuple(begin), end=tuple(end), step=tuple(step))
-        if dropped:
-            axes = tuple(dropped if len(dropped) < self.ndim else dropped[1:])
-            result = call_by_name("squeeze", result, axis=axes) if axes else result
-        for position in new_axes:
-            result = call_by_name("expand_dims", result, axis=position)
-        return call_by_name("reverse", result, axis=flips) if flips else result
+        return select_by_operators(self, key, self.shape, call_by_name)
 
     def __setitem__(self, key: Any, value: Any) -> None:
         if STATE.tracer is not None:
@@ -433,6 +414,9 @@ class NDArray:
         if STATE.recording and self._node is not None:
             raise MXNetError(IN_GRAPH)
         if isinstance(value, NDArray):
+            if not STATE.recording and type(key) is slice and key == _ALL and value._data.shape == self._data.shape:
+                self._data.copy_(value._data)
+                return
             if STATE.recording and value._node is not None:
                 self._record_assignment(key, value._node)
                 return
@@ -443,6 +427,9 @@ class NDArray:
             value = value.item() if isinstance(value, np.generic) else value
             if self._data.dtype in _INTEGERS:
                 value = int(value)
+            if type(key) is slice and key == _ALL:
+                self._data.fill_(value)
+                return
         elif isinstance(value, Tensor):
             value = value.detach()
         else:
@@ -628,6 +615,50 @@ def _to_numpy(value: Any) -> Any:
     return type(value)(map(_to_numpy, value)) if type(value) in (list, tuple) else value
 
 
+def select_by_operators(data: Any, key: Any, shape: tuple[int, ...], call: Callable[..., Any]) -> Any:
+    """``data[key]``, for integers, slices, None and Ellipsis, by operators: ``call(name, data, **attributes)``."""
+    parts, flips = indexing.normalize_key(key, shape, torch.device("cpu"))
+    result, axis, dropped = data, 0, []
+    begin, end, step, new_axes = [], [], [], []
+    for part in parts:
+        if part is None:
+            new_axes.append(axis - len(dropped) + len(new_axes))
+        elif part is Ellipsis:
+            count = len(shape) - sum(p is not None and p is not Ellipsis for p in parts)
+            begin += [None] * count
+            end += [None] * count
+            step += [None] * count
+            axis += count
+        elif isinstance(part, slice):
+            begin.append(part.start)
+            end.append(part.stop)
+            step.append(part.step)
+            axis += 1
+        else:
+            index = part + shape[axis] if part < 0 else part
+            begin.append(index)
+            end.append(index + 1)
+            step.append(None)
+            dropped.append(axis)
+            axis += 1
+    if any(item is not None for item in (*begin, *end, *step)):
+        result = call("slice", result, begin=tuple(begin), end=tuple(end), step=tuple(step))
+    if dropped:
+        axes = tuple(dropped if len(dropped) < len(shape) else dropped[1:])
+        result = call("squeeze", result, axis=axes) if axes else result
+    for position in new_axes:
+        result = call("expand_dims", result, axis=position)
+    return call("reverse", result, axis=flips) if flips else result
+
+
+def _plain_part(tensor: Tensor, key: Any) -> Tensor:
+    """The part of a tensor under a key that torch understands as MXNet does."""
+    part = tensor[key]
+    if part.ndim == 0 and tensor.ndim:
+        part = part.reshape(1)
+    return part if part.is_contiguous() else part.contiguous()
+
+
 def context_of(tensor: Tensor) -> Context:
     """The context for the device of a torch tensor."""
     return Context("gpu", tensor.device.index or 0) if tensor.device.type == "cuda" else Context("cpu", 0)
@@ -668,10 +699,17 @@ def _make_binary_method(name: str, scalar_name: str) -> Callable[[Any, Any], Any
     op, scalar_op = get_operator(name), get_operator(scalar_name)
     function, scalar_function = op.function, scalar_op.function
     new = object.__new__
+    bound = partial(function)
 
     def method(self: Any, other: Any) -> Any:
         kind = type(other)
-        if type(self) is NDArray and not STATE.watched:
+        if STATE.watched:
+            if STATE.tracer is None:
+                if kind is type(self):
+                    return run_recorded(op, bound, (self, other))
+                if kind is float or kind is int:
+                    return run_recorded(scalar_op, partial(scalar_function, scalar=other, is_int=True), (self,))
+        elif type(self) is NDArray:
             if kind is NDArray:
                 try:
                     result = function(self._data, other._data)
