@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import itertools
 import multiprocessing
+import os
+import pickle
 import sys
+import traceback
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -114,19 +118,49 @@ def _map_arrays(value: Any, function: Callable[[NDArray], NDArray]) -> Any:
     return value
 
 
-class _Collate:
-    """batchify_fn for worker processes."""
+class _Failure:
+    """An error on its way from a worker, with its traceback as a note."""
 
-    def __init__(self, batchify_fn: Callable[[Any], Any]):
+    def __init__(self, error: Exception):
+        where = f"In a worker of the DataLoader:\n{traceback.format_exc()}"
+        try:
+            self.error: Exception = pickle.loads(pickle.dumps(error))  # noqa: S301  its own, to see whether it can travel
+        except Exception:  # noqa: BLE001  whatever its own code raises
+            self.error = MXNetError(f"{type(error).__name__}: {error}")
+        self.error.add_note(where)
+
+
+class _Task:
+    """What worker processes do: the batch for a list of indices, or the error."""
+
+    def __init__(self, dataset: Any, batchify_fn: Callable[[Any], Any]):
+        self._dataset = dataset
         self._batchify_fn = batchify_fn
 
-    def __call__(self, examples: list[Any]) -> _Batch:
-        return _Batch(self._batchify_fn(examples))
+    def __getitems__(self, indices: list[Any]) -> _Batch | _Failure:
+        try:
+            return _Batch(self._batchify_fn([self._dataset[index] for index in indices]))
+        except Exception as error:  # noqa: BLE001  raised again where the batch is asked for
+            return _Failure(error)
+
+
+def _unchanged(batch: Any) -> Any:
+    return batch
 
 
 def _start_worker(number: int) -> None:
     """Each worker draws its own random numbers; they follow from the seed of the process that made it."""
     seed_generators(torch.initial_seed())
+
+
+def _stop_workers(loaders: list[Any], process: int) -> None:
+    """End the workers now. Left to the garbage collector, torch waits seconds for workers that it didn't reach."""
+    if os.getpid() != process:
+        return
+    for loader in loaders:
+        if loader._iterator is not None:
+            loader._iterator._shutdown_workers()
+    loaders.clear()
 
 
 class DataLoader:
@@ -190,7 +224,9 @@ class DataLoader:
         if batchify_fn is None:
             batchify_fn = default_mp_batchify_fn if self._num_workers and not thread_pool else default_batchify_fn
         self._batchify_fn = batchify_fn
-        self._idle: list[Any] = []  # loaders of torch whose workers have nothing to do
+        self._loaders: list[Any] = []  # those of torch, with workers
+        self._idle: list[Any] = []  # those of them whose workers have nothing to do
+        weakref.finalize(self, _stop_workers, self._loaders, os.getpid())
         self._threads: ThreadPoolExecutor | None = None
         self.auto_reload = auto_reload
         self._iter: Iterator[Any] | None = None
@@ -258,39 +294,51 @@ class DataLoader:
     def _load_in_processes(self) -> Iterator[Any]:
         loader = self._idle.pop() if self._idle else self._make_loader()
         batches = iter(loader)
-        finished = False
+        usable = True
         try:
             yield None
             while True:
+                usable = False  # unless the workers answer
                 try:
-                    batch = next(batches).value
+                    batch = next(batches)
                 except StopIteration:
-                    break
+                    batch = None
                 except RuntimeError as error:
                     if str(error).startswith("DataLoader timed out"):
                         raise self._too_late() from None
                     raise
-                if self._pin_memory:
-                    batch = self._labelled(batch)
-                yield batch
-            finished = True
-        except GeneratorExit:
-            finished = True
-            raise
+                usable = True
+                if batch is None:
+                    return
+                if isinstance(batch, _Failure):
+                    error, batch = batch.error, None
+                    try:
+                        raise error
+                    finally:
+                        del error  # its traceback refers to this frame
+                yield self._labelled(batch.value) if self._pin_memory else batch.value
         finally:
-            if finished:  # after an error the workers may be in any state
+            if usable:
                 self._idle.append(loader)
+            else:
+                self._loaders.remove(loader)
+                for worker in batches._workers:
+                    worker.terminate()
+                batches._shutdown_workers()
 
     def _make_loader(self) -> Any:
         seed = int(torch.randint(2**62, (), generator=generator_for(torch.device("cpu"))))
         forks = sys.platform == "linux" and "fork" in multiprocessing.get_all_start_methods()
-        return torch.utils.data.DataLoader(
-            self._dataset, batch_sampler=self._batch_sampler, num_workers=self._num_workers,
-            collate_fn=_Collate(self._batchify_fn), pin_memory=self._pin_memory and torch.cuda.is_available(),
+        loader: Any = torch.utils.data.DataLoader(
+            _Task(self._dataset, self._batchify_fn), batch_sampler=self._batch_sampler,  # type: ignore[arg-type]
+            num_workers=self._num_workers, collate_fn=_unchanged,
+            pin_memory=self._pin_memory and torch.cuda.is_available(),
             timeout=self._timeout, worker_init_fn=_start_worker, persistent_workers=True,
             prefetch_factor=max(1, -(-self._prefetch // self._num_workers)),
             multiprocessing_context="fork" if forks else None, generator=torch.Generator().manual_seed(seed),
         )  # fmt: skip
+        self._loaders.append(loader)
+        return loader
 
     def _too_late(self) -> multiprocessing.TimeoutError:
         return multiprocessing.TimeoutError(
