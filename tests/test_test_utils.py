@@ -155,7 +155,7 @@ def test_generators_are_verified():
     thirds = [1 / 3 + 1e-12] * 3
     for counts in ([300, 300, 300], [330, 270, 300]):
         samples = np.repeat([0, 1, 2], counts)
-        p_value, observed, expected = tu.chi_square_check(lambda n: samples, [0, 1, 2], thirds, 900)
+        p_value, observed, expected = tu.chi_square_check(lambda n, samples=samples: samples, [0, 1, 2], thirds, 900)
         statistic = sum((count - 300) ** 2 / 300 for count in counts)
         assert observed.tolist() == counts and expected.tolist() == [300] * 3
         assert p_value == pytest.approx(np.exp(-statistic / 2))  # so it is with 2 degrees of freedom
