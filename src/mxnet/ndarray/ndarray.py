@@ -730,7 +730,7 @@ def _make_binary_method(name: str, scalar_name: str) -> Callable[[Any, Any], Any
 
 
 def _make_inplace_method(name: str, scalar_name: str, torch_name: str) -> Callable[[Any, Any], Any]:
-    update = getattr(Tensor, torch_name)
+    update = getattr(Tensor, torch_name) if torch_name else None
 
     def method(self: Any, other: Any) -> Any:
         data = self._data
@@ -741,7 +741,7 @@ def _make_inplace_method(name: str, scalar_name: str, torch_name: str) -> Callab
                 raise MXNetError(IN_GRAPH)
             if isinstance(other, NDArray) and other._node is not None:
                 raise MXNetError("Inplace operations (+=, -=, x[:]=, etc) are not supported when recording with autograd.")
-        if data.is_floating_point():
+        if update is not None and data.is_floating_point():
             if isinstance(other, NDArray):
                 source = other._data
                 if source.dtype == data.dtype and (
@@ -757,6 +757,8 @@ def _make_inplace_method(name: str, scalar_name: str, torch_name: str) -> Callab
             raise MXNetError(
                 f"in-place {name}: the result has shape {result.shape}, which does not fit into shape {self.shape}."
             )
+        if result._data.dtype != data.dtype:
+            raise MXNetError(f"in-place {name}: the result has dtype {dtype_name(result._data.dtype)}, the array {self.dtype}.")
         data.copy_(result._data)
         return self
 
@@ -791,7 +793,7 @@ def _add_arithmetic() -> None:
     for method, (name, scalar_name, reverse_name, torch_name) in ARITHMETIC.items():
         _set_method(f"__{method}__", _make_binary_method(name, scalar_name))
         _set_method(f"__r{method}__", _reverse(name, scalar_name, reverse_name))
-        if torch_name:
+        if method != "pow":
             _set_method(f"__i{method}__", _make_inplace_method(name, scalar_name, torch_name))
     for method, (name, scalar_name) in COMPARISONS.items():
         _set_method(f"__{method}__", _make_binary_method(name, scalar_name))
