@@ -238,8 +238,13 @@ def test_forward_refuses_batches_that_do_not_fit_and_stays_usable():
 
 @pytest.mark.parametrize(
     ("size", "workload", "expected"),
-    [(8, None, [3, 3, 2]), (7, None, [2, 2, 3]),
-     (10, None, [3, 3, 4]), (11, None, [4, 4, 3]), (8, (1, 2, 1), [2, 4, 2])],
+    [
+        (8, None, [3, 3, 2]),
+        (7, None, [2, 2, 3]),
+        (10, None, [3, 3, 4]),
+        (11, None, [4, 4, 3]),
+        (8, (1, 2, 1), [2, 4, 2]),
+    ],
 )
 def test_batches_are_split_over_devices_as_in_the_original(size, workload, expected):
     devices = [mx.cpu(i) for i in range(3)]
@@ -413,6 +418,7 @@ def test_fit_calls_callbacks_in_order_and_trains():
     data = np.random.RandomState(0).normal(size=(64, 6)).astype("float32")
     label = data[:, :3].argmax(1)
     seen = []
+    mx.random.seed(3)
     one = mx.mod.Module(net())
     one.fit(
         NDArrayIter(data, label, 16), NDArrayIter(data, label, 16), num_epoch=20, optimizer="adam",
@@ -556,6 +562,7 @@ def test_python_loss_gives_its_gradient_to_the_module_before():
     sequence.add(mx.mod.Module(first, label_names=None))
     sequence.add(mx.mod.PythonLossModule(grad_func=gradient), take_labels=True, auto_wiring=True)
     data = np.random.RandomState(0).normal(size=(60, 6)).astype("float32")
+    mx.random.seed(3)
     label = data[:, :3].argmax(1)
     sequence.fit(NDArrayIter(data, label, 20), num_epoch=60, optimizer_params={"learning_rate": 2.0},
                  initializer=mx.init.Xavier())  # fmt: skip

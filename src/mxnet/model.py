@@ -246,9 +246,7 @@ class FeedForward:
             return self._iterator(as_array(X), as_array(y), is_train=True)
         if eval_data is None or hasattr(eval_data, "provide_data"):
             return eval_data
-        raise TypeError(
-            "Eval data must be DataIter, or NDArray/numpy.ndarray/list pair (i.e. tuple/list of length 2)"
-        )
+        raise TypeError("Eval data must be DataIter, or NDArray/numpy.ndarray/list pair (i.e. tuple/list of length 2)")
 
     def _module(self, data: Any, work_load_list: Any = None) -> Any:
         from .module import BucketingModule, Module

@@ -1026,9 +1026,7 @@ def get_mnist() -> dict[str, np.ndarray[Any, Any]]:
     return result
 
 
-def get_mnist_iterator(
-    batch_size: int, input_shape: Any, num_parts: int = 1, part_index: int = 0
-) -> tuple[Any, Any]:
+def get_mnist_iterator(batch_size: int, input_shape: Any, num_parts: int = 1, part_index: int = 0) -> tuple[Any, Any]:
     """Iterators over the training and test digits of MNIST; see `get_mnist`.
 
     Args:

@@ -243,9 +243,7 @@ class Module(BaseModule):
             self.init_params(None, arg_params, aux_params, allow_missing, force_init, allow_extra)
             return
         if self.params_initialized and not force_init:
-            warnings.warn(
-                "Parameters already initialized and force_init=False. set_params call ignored.", stacklevel=2
-            )
+            warnings.warn("Parameters already initialized and force_init=False. set_params call ignored.", stacklevel=2)
             return
         self._group.set_params(arg_params, aux_params, allow_extra=allow_extra)
         self._make_params()
@@ -539,6 +537,4 @@ def _reshaped(described: list[DataDesc], shapes: list[tuple[int, ...]]) -> list[
     """Descriptions with other shapes. Raises: MXNetError if there are more or fewer."""
     if len(described) != len(shapes):
         raise MXNetError(f"The batch has {len(shapes)} arrays; expected {len(described)}, as bound: {described}.")
-    return [
-        DataDesc(desc.name, shape, desc.dtype, desc.layout) for desc, shape in zip(described, shapes, strict=True)
-    ]
+    return [DataDesc(desc.name, shape, desc.dtype, desc.layout) for desc, shape in zip(described, shapes, strict=True)]
