@@ -11,16 +11,17 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given
+from gluon_recorded import ARRAYS, image_cases
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mxnet as mx
-from gluon_recorded import ARRAYS, image_cases
 from mxnet import gluon, recordio
 from mxnet.gluon import data as gdata
 from mxnet.gluon.data import vision
 from mxnet.gluon.data.vision import transforms
 from mxnet.mnist import write_idx
+from mxnet.ops import image as image_operators
 
 WORKERS = pytest.mark.parametrize(
     "workers",
@@ -269,7 +270,11 @@ def test_contradicting_arguments_of_the_loader_are_refused(arguments, error, mes
 
 @pytest.mark.parametrize(
     ("examples", "message"),
-    [(["a", "b"], "dtype <U1"), ([np.ones(2), np.ones(3)], "differ in shape"), ([mx.nd.ones(2), mx.nd.ones(3)], "stack")],
+    [
+        (["a", "b"], "dtype <U1"),
+        ([np.ones(2), np.ones(3)], "differ in shape"),
+        ([mx.nd.ones(2), mx.nd.ones(3)], "stack"),
+    ],
 )
 def test_examples_that_make_no_batch_are_refused(examples, message):
     for make in (gdata.dataloader.default_batchify_fn, gdata.dataloader.default_mp_batchify_fn):
@@ -401,6 +406,20 @@ def test_image_operator_gives_the_recorded_image(name, run):
         assert (out == expected).mean() > 0.9
     else:
         np.testing.assert_allclose(out, expected, 1e-4, 1e-4 * np.abs(expected).max())
+
+
+@settings(deadline=None, max_examples=30)
+@given(*[st.integers(1, 40)] * 4, st.sampled_from([1, 3]), st.integers(0, 2**32 - 1))
+def test_bytes_are_scaled_to_the_same_bits_with_and_without_opencv(height, width, rows, columns, channels, seed):
+    pytest.importorskip("cv2")
+    data = np.random.RandomState(seed).randint(0, 256, (rows, columns, channels)).astype("uint8")
+    array = mx.nd.array(data, dtype="uint8")
+    symbol = mx.sym.image.resize(mx.sym.Variable("data"), size=(width, height))
+    fast = mx.nd.image.resize(array, (width, height)).asnumpy()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(image_operators, "_opencv_resize", lambda: None)
+        np.testing.assert_array_equal(mx.nd.image.resize(array, (width, height)).asnumpy(), fast)
+    np.testing.assert_array_equal(symbol.eval(data=array)[0].asnumpy(), fast)
 
 
 @pytest.mark.parametrize("shape", [(5, 4, 1), (4, 5, 3), (3, 3, 2)])

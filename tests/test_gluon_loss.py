@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 import pytest
+from gluon_recorded import assert_facts, assert_recorded, cases
 
 import mxnet as mx
-from gluon_recorded import assert_facts, assert_recorded, cases
 from mxnet.gluon import loss
 
 

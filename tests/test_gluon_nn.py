@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from gluon_recorded import ARRAYS, assert_facts, assert_recorded, cases
 
 import mxnet as mx
-from gluon_recorded import ARRAYS, assert_facts, assert_recorded, cases
 from mxnet import gluon
 from mxnet.gluon import nn
 

@@ -117,7 +117,8 @@ LOSSES = [
     ("softmax", loss("SoftmaxCELoss"), [PRED, CLASSES]),
     ("softmax_weighted", loss("SoftmaxCELoss", weight=0.5), [PRED, CLASSES, SAMPLES]),
     ("softmax_dense", loss("SoftmaxCELoss", sparse_label=False), [PRED, DISTRIBUTION]),
-    ("softmax_axis", loss("SoftmaxCELoss", axis=1), [numbers(5, 3, 4, 2), np.array([[0, 3], [1, 1], [2, 0]], "float32")]),
+    ("softmax_axis", loss("SoftmaxCELoss", axis=1),
+     [numbers(5, 3, 4, 2), np.array([[0, 3], [1, 1], [2, 0]], "float32")]),
     ("softmax_from_logits", loss("SoftmaxCELoss", from_logits=True), [PRED, CLASSES]),
     ("kl", loss("KLDivLoss"), [np.log(PROBABILITIES), DISTRIBUTION, SAMPLES]),
     ("kl_logits", loss("KLDivLoss", from_logits=False, weight=2), [PRED, DISTRIBUTION]),
@@ -134,7 +135,8 @@ LOSSES = [
     ("poisson", loss("PoissonNLLLoss", weight=2), [PRED, COUNTS, SAMPLES]),
     ("poisson_counts", loss("PoissonNLLLoss", from_logits=False), [PROBABILITIES, COUNTS]),
     ("cosine", loss("CosineEmbeddingLoss", margin=0.1), [PRED, LABEL, np.array([1, -1, 1], "float32")]),
-    ("cosine_weighted", loss("CosineEmbeddingLoss", weight=2), [PRED, OTHER, np.array([-1, -1, 1], "float32"), SAMPLES]),
+    ("cosine_weighted", loss("CosineEmbeddingLoss", weight=2),
+     [PRED, OTHER, np.array([-1, -1, 1], "float32"), SAMPLES]),
     ("sdml", loss("SDMLLoss", smoothing_parameter=0.2), [PRED, LABEL]),
 ]  # fmt: skip
 

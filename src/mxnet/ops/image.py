@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
@@ -125,8 +129,23 @@ def _image_resize(data: Tensor, *, size: Shape = (), keep_ratio: bool = False, i
     if (height, width) == (rows, columns):
         return data.clone()
     images = data if data.ndim == 4 else data[None]
+    if interp == 1 and type(data) is Tensor and data.dtype is torch.uint8 and data.device.type == "cpu":
+        if (resize := _opencv_resize()) is not None:  # the same bits as below, in a tenth of the time
+            result = data.new_empty((len(images), height, width, data.shape[-1]))
+            for image, target in zip(images.contiguous().numpy(), result.numpy(), strict=True):
+                target[...] = resize(image, (width, height), interpolation=1).reshape(target.shape)
+            return result if data.ndim == 4 else result[0]
     result = _resample(images.permute(0, 3, 1, 2), height, width, interp).permute(0, 2, 3, 1)
     return result if data.ndim == 4 else result[0]
+
+
+@functools.cache
+def _opencv_resize() -> Callable[..., Any] | None:
+    try:
+        import cv2
+    except ImportError:
+        return None
+    return cv2.resize
 
 
 _KERNELS = {0: "nearest", 1: "bilinear", 2: "bicubic", 3: "area", 4: "lanczos"}
@@ -161,20 +180,26 @@ def _bilinear_uint8(data: Tensor, height: int, width: int) -> Tensor:
     left, right, weight = _neighbours(data.shape[3], width, data.device)
     values = data.to(torch.int32)
     across = values[..., left] * (2048 - weight) + values[..., right] * weight
-    above, below, weight = _neighbours(data.shape[2], height, data.device)
+    above, below, weight = _neighbours(data.shape[2], height, data.device, clamp_places=False)
     across, weight = across >> 4, weight[:, None]
     down = ((across[:, :, above] * (2048 - weight)) >> 16) + ((across[:, :, below] * weight) >> 16)
     return ((down + 2) >> 2).to(torch.uint8)
 
 
-def _neighbours(size: int, target: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """The elements before and after each of target places, and the weight of the latter in 1/2048."""
-    places = (torch.arange(target, dtype=torch.float64) + 0.5) * (size / target) - 0.5
-    places = places.to(torch.float32).clamp(0, size - 1)
+def _neighbours(
+    size: int, target: int, device: torch.device, clamp_places: bool = True
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The elements before and after each of target places, and the weight of the latter in 1/2048.
+
+    At the edges OpenCV clamps places across, but only the numbers of elements down, which rounds otherwise.
+    """
+    places = ((torch.arange(target, dtype=torch.float64) + 0.5) * (size / target) - 0.5).to(torch.float32)
+    if clamp_places:
+        places = places.clamp(0, size - 1)
     before = places.floor()
     weight = ((places - before) * 2048).round().to(torch.int32)
-    before = before.long()
-    return before.to(device), (before + 1).clamp(max=size - 1).to(device), weight.to(device)
+    first, second = (element.long().clamp(0, size - 1).to(device) for element in (before, before + 1))
+    return first, second, weight.to(device)
 
 
 def _area_weights(size: int, target: int) -> Tensor:

@@ -149,8 +149,10 @@ def _unchanged(batch: Any) -> Any:
 
 
 def _start_worker(number: int) -> None:
-    """Each worker draws its own random numbers; they follow from the seed of the process that made it."""
+    """Each worker is one thread, and draws its own numbers, which follow from the seed of the process that made it."""
     seed_generators(torch.initial_seed())
+    if (cv2 := sys.modules.get("cv2")) is not None:
+        cv2.setNumThreads(0)  # its threads don't survive a fork
 
 
 def _stop_workers(loaders: list[Any], process: int) -> None:
