@@ -12,7 +12,8 @@ from .graph import USER_ATTRIBUTES, Graph, Node, Value, make_variable
 MXNET_VERSION = 10901
 #: Outputs that files count for operators of which MXNet keeps more intermediate results than we have outputs.
 _COUNTED_OUTPUTS = {
-    "CTCLoss": 2, "InstanceNorm": 3, "L2Normalization": 2, "LRN": 2, "_linalg_det": 3, "_linalg_slogdet": 4, "sort": 2,
+    "CTCLoss": 2, "InstanceNorm": 3, "L2Normalization": 2, "LRN": 2, "ROIPooling": 2, "_linalg_det": 3,
+    "_linalg_slogdet": 4, "sort": 2,
 }  # fmt: skip
 _ESCAPES = str.maketrans({'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 

@@ -77,7 +77,8 @@ def share_dtype(*positions: int, fixed: dict[int, str] | None = None, outputs: i
                 ins[position] = dtype
             outs[:outputs] = [dtype] * len(outs[:outputs])
         for position, dtype in (fixed or {}).items():
-            ins[position] = ins[position] or dtype
+            if position < len(ins):  # an optional input may be absent
+                ins[position] = ins[position] or dtype
         return ins, outs
 
     return rule

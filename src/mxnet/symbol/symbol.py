@@ -258,7 +258,11 @@ class Symbol:
             sizes = tuple(-1 if extent in (0, -1, None) else int(extent) for extent in shape)
             known[name] = sizes or None
         self._check_names(kwargs, "infer_shape")
-        return infer_shapes(self.graph, known)
+        try:  # operators may look at dtypes; where these contradict each other, shapes follow all the same
+            dtypes = infer_dtypes(self.graph, {})
+        except MXNetError:
+            dtypes = {}
+        return infer_shapes(self.graph, known, dtypes)  # type: ignore[arg-type]
 
     def _by_position(self, args: Sequence[Any]) -> dict[str, Any]:
         names = self.list_arguments()
@@ -635,7 +639,7 @@ def compose(
     if op.variadic:
         for symbol in inputs:
             values.append(symbol._outputs[0])
-        if op.num_inputs_attr:
+        if op.num_inputs_attr and op.num_inputs_attr not in op.attributes:
             attributes[op.num_inputs_attr] = str(len(values))
     else:
         present = op.input_names(attrs)

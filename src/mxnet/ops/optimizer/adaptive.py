@@ -17,6 +17,7 @@ from .common import (
     check_shapes,
     complement,
     decayed,
+    dtypes_of_weights,
     move_moments,
     num_weights_of,
     one_or_all,
@@ -257,3 +258,8 @@ def group_adagrad_update(
     history.add_(grad.square().mean(dim=tuple(range(1, grad.ndim))).reshape(history.shape))
     scale = history.add(epsilon).sqrt_().reshape(-1, *(1,) * (grad.ndim - 1))
     return target_of(weight, out).addcdiv_(grad, scale, value=-lr)
+
+for _op in (mp_adamw_update,):
+    _op.infer_dtype(dtypes_of_weights())
+for _op in (multi_mp_adamw_update,):
+    _op.infer_dtype(dtypes_of_weights(1))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -97,3 +98,16 @@ def move_moments(grad: Tensor, mean: Tensor, var: Tensor, beta1: float, beta2: f
     """Move the running means of the gradient and of its square."""
     mean.mul_(beta1).add_(grad, alpha=complement(beta1))
     var.mul_(beta2).addcmul_(grad, grad, value=complement(beta2))
+
+
+def dtypes_of_weights(extra: int = 0) -> Callable[..., Any]:
+    """A dtype rule: each result has the dtype of its weight; nothing follows for the other arrays.
+
+    extra is the number of arrays at the end that belong to no weight.
+    """
+
+    def rule(inputs: Sequence[str | None], outputs: Sequence[str | None], **attrs: Any) -> Any:
+        each = (len(inputs) - extra) // len(outputs)
+        return list(inputs), [inputs[position * each] for position in range(len(outputs))]
+
+    return rule

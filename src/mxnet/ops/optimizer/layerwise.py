@@ -15,6 +15,7 @@ from .common import (
     check_rates,
     check_shapes,
     complement,
+    dtypes_of_weights,
     move_moments,
     one_or_all,
     rescaled,
@@ -193,3 +194,6 @@ def multi_sum_sq(*data: Tensor, num_arrays: int) -> Tensor:
         raise MXNetError(f"multi_sum_sq: the arrays have dtypes {[str(t.dtype) for t in data]}; expected one dtype.")
     flat = [tensor.float().flatten() for tensor in data]
     return torch.stack([torch.dot(vector, vector) for vector in flat])
+
+for _op in (mp_lamb_update_phase2, multi_mp_lamb_update):
+    _op.infer_dtype(dtypes_of_weights())

@@ -14,6 +14,7 @@ from .common import (
     check_rates,
     check_shapes,
     complement,
+    dtypes_of_weights,
     num_weights_of,
     one_or_all,
     rescaled,
@@ -306,3 +307,8 @@ def signum_update(
     if wd_lh != 0.0:
         target.mul_(1.0 - lr * wd_lh)
     return target.add_(mom.sign().nan_to_num_(0.0), alpha=lr)
+
+for _op in (mp_sgd_update, mp_sgd_mom_update, mp_nag_mom_update, multi_mp_sgd_update, multi_mp_sgd_mom_update):
+    _op.infer_dtype(dtypes_of_weights())
+for _op in (preloaded_multi_mp_sgd_update, preloaded_multi_mp_sgd_mom_update):
+    _op.infer_dtype(dtypes_of_weights(2))
