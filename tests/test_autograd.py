@@ -140,7 +140,12 @@ def test_views_copies_casts_and_assignments_carry_gradients():
     with autograd.record():
         target = nd.zeros((3,))
         x.copyto(target)
-        z = x.copyto(mx.cpu(0)) * 2 + x.as_in_context(mx.cpu(0)) * 3 + target * 5 + x.astype("float64").astype("float32")
+        z = (
+            x.copyto(mx.cpu(0)) * 2
+            + x.as_in_context(mx.cpu(0)) * 3
+            + target * 5
+            + x.astype("float64").astype("float32")
+        )
     z.backward()
     assert x.grad.asnumpy().tolist() == [11, 11, 11]
     with autograd.record():

@@ -93,7 +93,9 @@ def predict_mode() -> _Scope:
 
 
 def mark_variables(
-    variables: NDArray | Sequence[NDArray], gradients: NDArray | Sequence[NDArray], grad_reqs: str | Sequence[str] = "write"
+    variables: NDArray | Sequence[NDArray],
+    gradients: NDArray | Sequence[NDArray],
+    grad_reqs: str | Sequence[str] = "write",
 ) -> None:
     """Make arrays variables whose gradients `backward` stores in the given arrays.
 
@@ -110,8 +112,8 @@ def mark_variables(
         grad_reqs = [grad_reqs] * len(variables)
     if not len(variables) == len(gradients) == len(grad_reqs):  # type: ignore[arg-type]
         raise MXNetError(
-            f"mark_variables: got {len(variables)} variables, {len(gradients)} gradients and {len(grad_reqs)} grad_reqs; "  # type: ignore[arg-type]
-            "expected equally many."
+            f"mark_variables: got {len(variables)} variables, {len(gradients)} gradients and "
+            f"{len(grad_reqs)} grad_reqs; expected equally many."  # type: ignore[arg-type]
         )
     for variable, gradient, req in zip(variables, gradients, grad_reqs, strict=True):  # type: ignore[arg-type]
         _mark(variable, gradient, req)
@@ -121,7 +123,9 @@ def _mark(variable: NDArray, gradient: NDArray, req: str) -> None:
     if req not in ("write", "add", "null"):
         raise MXNetError(f"grad_req is {req!r}; expected 'write', 'add' or 'null'.")
     if gradient is not None and gradient.shape != variable.shape:
-        raise MXNetError(f"mark_variables: variable of shape {variable.shape} has a gradient of shape {gradient.shape}.")
+        raise MXNetError(
+            f"mark_variables: variable of shape {variable.shape} has a gradient of shape {gradient.shape}."
+        )
     variable._mark = mark = Mark(gradient, req)
     variable._node = None
     if req == "null":
@@ -177,7 +181,7 @@ def _heads_and_grads(heads: Any, head_grads: Any) -> tuple[list[NDArray], list[T
             tensor = tracked(given)
             if tensor.shape != node.shape:
                 raise MXNetError(
-                    f"backward: the head has shape {head.shape}, its head gradient {given.shape}; expected equal shapes."
+                    f"backward: the head has shape {head.shape}, its head gradient {given.shape}; expected equal."
                 )
             tensor = tensor.to(node.device, node.dtype)
         nodes.append(node)
@@ -341,8 +345,8 @@ class _CustomFunction(torch.autograd.Function):
         for grad_, shape in zip(grads, ctx.inputs, strict=True):
             if grad_ is not None and tuple(grad_.shape) != tuple(shape):
                 raise MXNetError(
-                    f"{type(ctx.function).__name__}.backward returned a gradient of shape {grad_.shape} for an input of "
-                    f"shape {tuple(shape)}; expected equal shapes."
+                    f"{type(ctx.function).__name__}.backward returned a gradient of shape {grad_.shape} for an input "
+                    f"of shape {tuple(shape)}; expected equal shapes."
                 )
         return (None, None, None, *(None if g is None else tracked(g) for g in grads))
 

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from .context import Context
 from .ndarray.random import (
-    exponential, gamma, generalized_negative_binomial, multinomial, negative_binomial, normal, poisson, randint, randn,
-    shuffle, uniform,
+    exponential,
+    gamma,
+    generalized_negative_binomial,
+    multinomial,
+    negative_binomial,
+    normal,
+    poisson,
+    randint,
+    randn,
+    shuffle,
+    uniform,
 )  # fmt: skip
 from .ops import generators
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (tables of cases)
 """Keys and values for indexing and assignment; every combination runs in the original and in ours.
 
 Expressions are evaluated with `mx`, `nd`, `np`, and `x`: an array of shape (3, 4, 5) that counts from 1.

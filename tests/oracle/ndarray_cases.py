@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (tables of cases)
 """Expressions on arrays that run in the original and in ours; `nd`, `np`, `mx` are defined, `a` is 0, 1, 2, 3 of a dtype."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: B023 (every function made in a loop runs at once)
 """Record how the original MXNet indexes and assigns: run with its Python from the folder of this file's project.
 
     python tests/oracle/record_indexing.py

@@ -4,17 +4,17 @@ from typing import Any
 
 from .. import ops as _ops
 from . import ndarray
-from .decoding import *
-from .functions import *
-from .keys import *
+from .decoding import *  # noqa: F403
+from .functions import *  # noqa: F403
+from .keys import *  # noqa: F403
 from .ndarray import NDArray, from_torch
-from .utils import *
+from .utils import *  # noqa: F403
 
 ndarray.finish()
 
+from ..ops.namespaces import resolver as _resolver  # noqa: E402
 from . import _internal, contrib, image, linalg, op, random, sparse, utils  # noqa: E402
 from .invoke import make_function as _make_function  # noqa: E402
-from ..ops.namespaces import resolver as _resolver  # noqa: E402
 
 _operator, __dir__ = _resolver("", __name__, _make_function, globals())
 

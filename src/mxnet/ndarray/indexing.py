@@ -48,7 +48,9 @@ def normalize_key(key: Any, shape: tuple[int, ...], device: torch.device) -> tup
                 size = shape[axis]
                 picked = range(*part.indices(size))
                 if tensors:
-                    part = slice(size - 1 - picked.start, size - 1 - picked.start + len(picked) * -part.step, -part.step)
+                    part = slice(
+                        size - 1 - picked.start, size - 1 - picked.start + len(picked) * -part.step, -part.step
+                    )
                     flips.append(axis)
                 else:
                     picked = picked[::-1]

@@ -151,7 +151,12 @@ def run_recorded(op: Operator, bound: partial[Any], arrays: Sequence[Any]) -> An
 
 
 def invoke(
-    op: Operator, arrays: Sequence[Any], given: dict[str, Any], out: Any = None, ctx: Any = None, cls: type | None = None
+    op: Operator,
+    arrays: Sequence[Any],
+    given: dict[str, Any],
+    out: Any = None,
+    ctx: Any = None,
+    cls: type | None = None,
 ) -> Any:
     """Call an operator.
 
@@ -361,7 +366,9 @@ def make_function(op: Operator, name: str, module: str) -> Callable[..., Any]:
             first, given_inputs = f"{inputs}[0]", f"*{inputs},"
         else:
             types = "".join(
-                f" and (type({i}) is NDArray or {i} is None)" if i in op.optional_inputs else f" and type({i}) is NDArray"
+                f" and (type({i}) is NDArray or {i} is None)"
+                if i in op.optional_inputs
+                else f" and type({i}) is NDArray"
                 for i in op.inputs
             )
             tensors = ", ".join(
@@ -385,7 +392,7 @@ def make_function(op: Operator, name: str, module: str) -> Callable[..., Any]:
         "own": own, "NEW": _new, "NDArray": NDArray, "OP": op, "invoke": _call, "MXNetError": MXNetError,
         "CAUGHT": CAUGHT,
     }  # fmt: skip
-    exec(compile(source, f"<operator {op.name}>", "exec"), namespace)
+    exec(compile(source, f"<operator {op.name}>", "exec"), namespace)  # noqa: S102 (the source is written above)
     function: Callable[..., Any] = namespace[safe]  # type: ignore[assignment]
     function.__name__ = function.__qualname__ = name
     function.__module__ = module

@@ -16,7 +16,15 @@ from ..ops.dtypes import dtype_name, numpy_dtype, torch_dtype
 from ..ops.registry import explain_failure, get_operator
 from . import indexing
 from .invoke import (
-    IN_GRAPH, NotAnArrayError, call_by_name, invoke, make_function, origin_of, run_recorded, wrap, wrap_recorded,
+    IN_GRAPH,
+    NotAnArrayError,
+    call_by_name,
+    invoke,
+    make_function,
+    origin_of,
+    run_recorded,
+    wrap,
+    wrap_recorded,
     wrap_result,
 )  # fmt: skip
 from .recording import STATE
@@ -151,9 +159,7 @@ class NDArray:
         data = self._data
         if data.dtype == torch.bfloat16:
             data = data.float()
-        return data.cpu().numpy().copy() if data.device.type == "cpu" and data.is_contiguous() else np.ascontiguousarray(
-            data.cpu().numpy()
-        )
+        return data.numpy().copy() if data.device.type == "cpu" else data.cpu().numpy()
 
     def asscalar(self) -> Any:
         """The only element as a NumPy scalar.
@@ -237,7 +243,9 @@ class NDArray:
                 warnings.warn("You are attempting to copy an array to itself", RuntimeWarning, stacklevel=2)
                 return False
             if other.shape != self.shape:
-                raise MXNetError(f"copyto: the source has shape {self.shape}, the target {other.shape}; expected equal.")
+                raise MXNetError(
+                    f"copyto: the source has shape {self.shape}, the target {other.shape}; expected equal."
+                )
             other._assign_all(self)
             return other
         if isinstance(other, Context):
@@ -391,7 +399,6 @@ class NDArray:
     def __getitem__(self, key: Any) -> Any:
         if STATE.tracer is not None:
             return self._traced_item(key)
-        data = self._data
         kind = type(key)
         if kind is int or kind is slice or (kind is tuple and _BASIC.issuperset(map(type, key))):
             try:
@@ -740,7 +747,9 @@ def _make_inplace_method(name: str, scalar_name: str, torch_name: str) -> Callab
             if self._node is not None:
                 raise MXNetError(IN_GRAPH)
             if isinstance(other, NDArray) and other._node is not None:
-                raise MXNetError("Inplace operations (+=, -=, x[:]=, etc) are not supported when recording with autograd.")
+                raise MXNetError(
+                    "Inplace operations (+=, -=, x[:]=, etc) are not supported when recording with autograd."
+                )
         if update is not None and data.is_floating_point():
             if isinstance(other, NDArray):
                 source = other._data
@@ -758,7 +767,9 @@ def _make_inplace_method(name: str, scalar_name: str, torch_name: str) -> Callab
                 f"in-place {name}: the result has shape {result.shape}, which does not fit into shape {self.shape}."
             )
         if result._data.dtype != data.dtype:
-            raise MXNetError(f"in-place {name}: the result has dtype {dtype_name(result._data.dtype)}, the array {self.dtype}.")
+            raise MXNetError(
+                f"in-place {name}: the result has dtype {dtype_name(result._data.dtype)}, the array {self.dtype}."
+            )
         data.copy_(result._data)
         return self
 

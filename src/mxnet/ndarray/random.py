@@ -26,7 +26,7 @@ from ..ops.registry import get_operator
 from .invoke import invoke, make_function
 from .ndarray import NUMBERS, NDArray
 
-__all__ = [
+__all__ = [  # noqa: F822 (operators, made at their first use)
     "exponential", "exponential_like", "gamma", "gamma_like", "generalized_negative_binomial",
     "generalized_negative_binomial_like", "multinomial", "negative_binomial", "negative_binomial_like", "normal",
     "normal_like", "poisson", "poisson_like", "randint", "randn", "shuffle", "uniform", "uniform_like",
@@ -97,7 +97,13 @@ def uniform(
 
 
 def normal(
-    loc: Any = 0, scale: Any = 1, shape: Any = _Null, dtype: Any = _Null, ctx: Any = None, out: Any = None, **kwargs: Any
+    loc: Any = 0,
+    scale: Any = 1,
+    shape: Any = _Null,
+    dtype: Any = _Null,
+    ctx: Any = None,
+    out: Any = None,
+    **kwargs: Any,
 ) -> Any:
     """Normally distributed numbers of mean loc and standard deviation scale."""
     if isinstance(loc, NDArray) and choose(NDArray, "normal", {"loc": loc, "scale": scale}):
@@ -123,7 +129,13 @@ def exponential(
 
 
 def gamma(
-    alpha: Any = 1, beta: Any = 1, shape: Any = _Null, dtype: Any = _Null, ctx: Any = None, out: Any = None, **kwargs: Any
+    alpha: Any = 1,
+    beta: Any = 1,
+    shape: Any = _Null,
+    dtype: Any = _Null,
+    ctx: Any = None,
+    out: Any = None,
+    **kwargs: Any,
 ) -> Any:
     """Numbers with a gamma distribution of shape alpha and scale beta; their mean is alpha * beta."""
     return _sample("gamma", "gamma", {"alpha": alpha, "beta": beta}, shape, dtype, ctx, out, kwargs)

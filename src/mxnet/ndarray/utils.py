@@ -84,7 +84,9 @@ def empty(shape: Any, ctx: Context | None = None, dtype: Any = None, stype: str 
     return wrap(NDArray, torch.empty(_shape(shape), dtype=_dtype(dtype), device=ctx.torch_device), ctx)
 
 
-def zeros(shape: Any, ctx: Context | None = None, dtype: Any = None, stype: str | None = None, **kwargs: Any) -> NDArray:
+def zeros(
+    shape: Any, ctx: Context | None = None, dtype: Any = None, stype: str | None = None, **kwargs: Any
+) -> NDArray:
     """An array of zeros; ``out=`` names an array to fill instead."""
     _only_dense("zeros", stype)
     return _filled("zeros", shape, 0, ctx, dtype, kwargs)
@@ -95,7 +97,9 @@ def ones(shape: Any, ctx: Context | None = None, dtype: Any = None, **kwargs: An
     return _filled("ones", shape, 1, ctx, dtype, kwargs)
 
 
-def full(shape: Any, val: float, ctx: Context | None = None, dtype: Any = "float32", out: NDArray | None = None) -> NDArray:
+def full(
+    shape: Any, val: float, ctx: Context | None = None, dtype: Any = "float32", out: NDArray | None = None
+) -> NDArray:
     """An array filled with one value."""
     return _filled("full", shape, val, ctx, dtype, {"out": out})
 

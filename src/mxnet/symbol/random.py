@@ -77,9 +77,7 @@ def generalized_negative_binomial(
     return _sample(name, name, {"mu": mu, "alpha": alpha}, shape, dtype, kwargs)
 
 
-def multinomial(
-    data: Symbol, shape: Any = _Null, get_prob: bool = True, dtype: Any = "int32", **kwargs: Any
-) -> Symbol:
+def multinomial(data: Symbol, shape: Any = _Null, get_prob: bool = True, dtype: Any = "int32", **kwargs: Any) -> Symbol:
     """Indices drawn with the probabilities along the last axis of data, and with get_prob their log-probabilities."""
     given = {"shape": shape, "get_prob": get_prob, "dtype": dtype_name(dtype)}
     return _compose("_sample_multinomial", [data], given, kwargs)
