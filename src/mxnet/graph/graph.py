@@ -8,12 +8,12 @@ A graph is immutable: passes build new ones. In text, a graph is one line for ea
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from ..base import MXNetError
-from ..ops.attributes import format_attribute
 from ..ops.registry import Attrs, Operator, get_operator
 
 #: Attributes that users put on nodes, which are not the operator's; files hold them as ``__name__``.
@@ -24,7 +24,7 @@ class Value(NamedTuple):
     """One output of a node."""
 
     node: Node
-    index: int
+    index: int  # type: ignore[assignment]  # a tuple's own method otherwise
 
 
 class Node:
@@ -152,48 +152,79 @@ class Graph:
         """
         known: dict[str, Value] = {}
 
-        def value_of(name: str) -> Value:
-            if name not in known:
-                known[name] = Value(Node(None, name), 0)
-            return known[name]
+        def value_of(label: str) -> Value:
+            if label not in known:
+                known[label] = Value(Node(None, _unquoted(label)), 0)
+            return known[label]
 
         for line in filter(None, (line.strip() for line in text.splitlines())):
-            if line.startswith("return"):
-                return cls(value_of(name.strip()) for name in line[len("return") :].split(","))
-            match = re.fullmatch(r"([\w, .]+?)\s*=\s*([\w.]+)\((.*)\)", line)
+            if line.split(None, 1)[0] == "return":
+                return cls(map(value_of, _split(line[len("return") :])))
+            match = _LINE.fullmatch(line)
             if match is None:
                 raise MXNetError(f"Graph.parse: cannot read {line!r}; expected 'name = operator(inputs; key=value)'.")
-            targets, op_name, arguments = match.groups()
-            inputs, _, attributes = arguments.partition(";")
-            names = [name.strip() for name in targets.split(",")]
-            pairs = re.findall(r"(\w+)=((?:\([^)]*\)|[^,])+)", attributes)
-            given = {key: value.strip() for key, value in pairs}
+            targets, op_name, inputs, attributes = match.groups()
+            labels = _split(targets)
+            pairs = (pair.partition("=") for pair in _split(attributes or ""))
             node = Node(
-                get_operator(op_name).for_attributes(given), names[0],
-                tuple(value_of(name.strip()) for name in inputs.split(",") if name.strip()), given,
+                get_operator(op_name), _unquoted(labels[0]), tuple(map(value_of, _split(inputs))),
+                {key: _unquoted(value) for key, _, value in pairs},
             )  # fmt: skip
-            known.update({name: Value(node, index) for index, name in enumerate(names)})
+            known.update({label: Value(node, index) for index, label in enumerate(labels)})
         raise MXNetError("Graph.parse: the line that begins with 'return' is missing.")
 
     def __str__(self) -> str:
         used: dict[Node, int] = {}
         for value in (*self.outputs, *(value for node in self.nodes for value in node.inputs)):
             used[value.node] = max(used.get(value.node, 0), value.index)
-
-        def label(value: Value) -> str:
-            return value.node.name if value.index == 0 else f"{value.node.name}_{value.index}"
+        labels: dict[Value, str] = {}
+        taken: set[str] = set()
+        for value in (*(Value(node, 0) for node in self.nodes), *(Value(n, i) for n in self.nodes for i in range(1, used[n] + 1))):
+            label = value.node.name if value.index == 0 else f"{value.node.name}_{value.index}"
+            while label in taken:
+                label += "_"
+            taken.add(label)
+            labels[value] = _quoted(label)
 
         lines = []
         for node in self.nodes:
             if node.op is None:
                 continue
-            targets = ", ".join(label(Value(node, index)) for index in range(used[node] + 1))
-            attributes = ", ".join(
-                f"{key}={format_attribute(value)}" for key, value in node.attributes.items() if key in node.op.attributes
-            )
-            inputs = ", ".join(map(label, node.inputs))
-            lines.append(f"{targets} = {node.op.name}({inputs}{'; ' + attributes if attributes else ''})")
-        return "\n".join([*lines, f"return {', '.join(map(label, self.outputs))}"])
+            targets = ", ".join(labels[Value(node, index)] for index in range(used[node] + 1))
+            inputs = ", ".join(labels[value] for value in node.inputs)
+            own = [f"{key}={_quoted(value)}" for key, value in node.attributes.items() if key in node.op.attributes]
+            lines.append(f"{targets} = {node.op.name}({inputs}{'; ' * bool(own)}{', '.join(own)})")
+        return "\n".join([*lines, f"return {', '.join(labels[value] for value in self.outputs)}"])
+
+
+_STRING = r'"(?:[^"\\]|\\.)*"'
+_PLAIN = r"[\w.+-]+|\([\w.+\-, ]*\)"  # a name, a number, a tuple; anything else is quoted as in JSON
+_ITEM = re.compile(rf"\s*((?:\w+=)?(?:{_STRING}|{_PLAIN}))\s*(?:,|$)")
+_ITEMS = rf"(?:{_STRING}|[^\"()=;]|\([^()\"]*\))*?"
+_LINE = re.compile(rf"({_ITEMS})\s*=\s*([\w.]+)\(({_ITEMS})(?:;((?:{_STRING}|[^\"()]|\([^()\"]*\))*))?\)")
+
+
+def _quoted(text: str) -> str:
+    return text if re.fullmatch(_PLAIN, text) and text != "return" else json.dumps(text)
+
+
+def _unquoted(text: str) -> str:
+    return json.loads(text) if text.startswith('"') else text
+
+
+def _split(text: str) -> list[str]:
+    """The items of a list separated by commas.
+
+    Raises: MXNetError where an item can't be read.
+    """
+    items, position = [], 0
+    while text[position:].strip():
+        match = _ITEM.match(text, position)
+        if match is None:
+            raise MXNetError(f"Graph.parse: cannot read {text[position:].strip()!r} as a list of names or key=value.")
+        items.append(match.group(1))
+        position = match.end()
+    return items
 
 
 def _depth_first(outputs: Iterable[Value]) -> list[Node]:
