@@ -1,0 +1,92 @@
+"""What needs a GPU; run with `pytest -m gpu` on a machine that has one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import mxnet as mx
+from mxnet import autograd, gluon, nd
+from mxnet.gluon import nn
+
+pytestmark = pytest.mark.gpu
+
+
+def small_net():
+    net = nn.HybridSequential()
+    net.add(nn.Conv2D(8, 3, activation="relu"), nn.BatchNorm(), nn.MaxPool2D(), nn.Flatten(), nn.Dense(5))
+    return net
+
+
+def train(ctx, hybridize):
+    mx.random.seed(0)
+    net = small_net()
+    net.initialize(ctx=ctx)
+    rng = np.random.RandomState(0)
+    data, label = nd.array(rng.rand(8, 3, 12, 12), ctx=ctx), nd.array(rng.randint(0, 5, 8), ctx=ctx)
+    net(data)
+    for parameter in net.collect_params().values():
+        if parameter.name.endswith(("weight", "bias")):
+            parameter.set_data(nd.array(rng.uniform(-0.3, 0.3, parameter.shape)))
+    if hybridize:
+        net.hybridize(static_alloc=True, static_shape=True)
+    trainer = gluon.Trainer(net.collect_params(), "adam", {"learning_rate": 0.01})
+    loss_of = gluon.loss.SoftmaxCrossEntropyLoss()
+    losses = []
+    for _ in range(5):
+        with autograd.record():
+            loss = loss_of(net(data), label)
+        loss.backward()
+        trainer.step(8)
+        losses.append(loss.mean().asscalar())
+    return losses
+
+
+def test_arrays_live_and_compute_on_the_gpu():
+    x = nd.ones((2, 3), ctx=mx.gpu(0))
+    assert x.context == mx.gpu(0) and (x + 1).context == mx.gpu(0)
+    assert x.as_torch().is_cuda
+    assert (x * 3).sum().asscalar() == 18
+    assert x.as_in_context(mx.cpu()).context == mx.cpu()
+    y = nd.zeros((2, 3))
+    x.copyto(y)
+    assert y.asnumpy().tolist() == [[1, 1, 1], [1, 1, 1]]
+
+
+def test_current_context_decides_where_arrays_are_made():
+    with mx.gpu(0):
+        assert nd.zeros((1,)).context == nd.random.uniform(shape=(1,)).context == mx.gpu(0)
+
+
+@pytest.mark.parametrize("hybridize", [False, True])
+def test_training_on_the_gpu_follows_the_cpu(hybridize):
+    np.testing.assert_allclose(train(mx.gpu(0), hybridize), train(mx.cpu(), hybridize), rtol=1e-3)
+
+
+def test_module_trains_on_the_gpu():
+    net = mx.sym.SoftmaxOutput(mx.sym.FullyConnected(mx.sym.var("data"), num_hidden=3, name="fc"), name="softmax")
+    batches = mx.io.NDArrayIter(np.random.RandomState(0).rand(32, 4), np.arange(32) % 3, 8)
+    module = mx.mod.Module(net, context=mx.gpu(0))
+    module.fit(batches, num_epoch=2, optimizer_params={"learning_rate": 0.1})
+    assert module.predict(batches).shape == (32, 3)
+
+
+def test_parameters_saved_from_the_gpu_load_on_the_cpu(tmp_path):
+    path = str(tmp_path / "a.params")
+    nd.save(path, {"x": nd.ones((2,), ctx=mx.gpu(0))})
+    assert nd.load(path)["x"].context == mx.cpu() and nd.load(path)["x"].asnumpy().tolist() == [1, 1]
+
+
+def test_random_numbers_repeat_after_seeding():
+    draws = []
+    for _ in range(2):
+        mx.random.seed(3)
+        draws.append(nd.random.normal(shape=(4,), ctx=mx.gpu(0)).asnumpy())
+    np.testing.assert_array_equal(*draws)
+
+
+def test_memory_info_and_missing_devices():
+    free, total = mx.context.gpu_memory_info(0)
+    assert 0 < free <= total and mx.context.num_gpus() >= 1
+    with pytest.raises(mx.MXNetError, match="CUDA device"):
+        nd.zeros((1,), ctx=mx.gpu(99))
