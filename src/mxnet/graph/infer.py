@@ -134,7 +134,7 @@ def declared_shape(node: Node) -> PartialShape:
 
 
 def _rule_inputs(rule: Any, op: Operator) -> tuple[str, ...]:
-    return rule.__code__.co_varnames[: rule.__code__.co_argcount]
+    return tuple(rule.__code__.co_varnames[: rule.__code__.co_argcount])
 
 
 def _arranged_meta(

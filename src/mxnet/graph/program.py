@@ -23,10 +23,10 @@ class Step:
 
     function  the operator's function with all constant attributes bound
     extra     what the caller supplies at each run: those of "training", "generator", "device", "state" that it takes
-    declares  whether the operator declares its gradient, so that autograd must go through `Operator.call`
+    recorded  the same for torch's autograd: where the operator declares its gradient, that one is used
     """
 
-    __slots__ = ("attrs", "dead", "declares", "extra", "function", "inputs", "node", "op", "outputs")
+    __slots__ = ("attrs", "dead", "extra", "function", "inputs", "node", "op", "outputs", "recorded")
 
     def __init__(self, node: Node, inputs: Sequence[int], outputs: Sequence[int]):
         assert node.op is not None
@@ -39,10 +39,13 @@ class Step:
             ("state", node.op.stateful),
         )  # fmt: skip
         self.extra = tuple(name for name, used in wanted if used)
-        self.declares = node.op.has_gradient_rule
+        self.recorded = self._call_recorded if node.op.has_gradient_rule else self.function
         self.inputs = tuple(inputs)
         self.outputs = tuple(outputs)
         self.dead: tuple[int, ...] = ()
+
+    def _call_recorded(self, *tensors: Any, **extra: Any) -> Any:
+        return self.op.call(tensors, {**self.attrs, **extra} if extra else self.attrs)
 
 
 class Program:
@@ -79,14 +82,16 @@ class Program:
             value.node.op is None or value.node.op.is_view or value in graph.outputs[:position]
             for position, value in enumerate(graph.outputs)
         ]
+        self._absent = absent
         self._release(keep={*self.outputs, *range(absent + 1)})
+        self._functions: dict[tuple[bool, bool, bool], tuple[Callable[..., Any], dict[int, Step]]] = {}
 
     def _release(self, keep: set[int]) -> None:
         """Note after each step which slots nothing needs any more."""
         seen = set(keep)
         for step in reversed(self.steps):
             touched = {*step.inputs, *step.outputs}
-            step.dead = tuple(touched - seen)
+            step.dead = tuple(sorted(touched - seen))
             seen |= touched
 
     def run(
@@ -104,56 +109,71 @@ class Program:
             states: what stateful operators keep from one run to the next; None: they keep nothing.
         Raises: MXNetError naming the node that failed.
         """
-        if differentiate and not torch.is_grad_enabled():
-            with torch.enable_grad():
-                return self.run(
-                    inputs, training=training, device=device, differentiate=True, monitor=monitor,
-                    monitor_inputs=monitor_inputs, states=states,
-                )  # fmt: skip
-        slots: list[Any] = [*inputs, *(None,) * (self.num_slots - len(inputs))]
-        supplied: dict[str, Any] = {
-            "training": training, "device": device, "generator": generator_for(device) if self.is_random else None
-        }  # fmt: skip
-        for step in self.steps:
-            tensors = [slots[slot] for slot in step.inputs]
-            if monitor_inputs and monitor is not None:
-                _show_inputs(step, slots, monitor)
-            try:
-                if step.extra:
-                    if step.op.stateful:
-                        supplied["state"] = {} if states is None else states.setdefault(step, {})
-                    extra = {name: supplied[name] for name in step.extra}
-                    if differentiate and step.declares:
-                        result = step.op.call(tensors, {**step.attrs, **extra})
-                    else:
-                        result = step.function(*tensors, **extra)
-                elif differentiate and step.declares:
-                    result = step.op.call(tensors, step.attrs)
-                else:
-                    result = step.function(*tensors)
-            except _CAUGHT as error:
-                failure = explain_failure(step.op, tensors, step.attrs, error)
-                raise type(failure)(f"Error in operator {step.node.name}: {failure}") from error
-            if type(result) is tuple:
-                for slot, item in zip(step.outputs, result):
-                    slots[slot] = item
-            else:
-                slots[step.outputs[0]] = result
-            if monitor is not None:
-                for index, slot in enumerate(step.outputs):
-                    if slots[slot] is not None:
-                        monitor(step.node, step.node.output_name(index), slots[slot])
-            for slot in step.dead:
-                slots[slot] = None
-        return [
-            slots[slot].clone(memory_format=torch.contiguous_format) if copied else slots[slot]
+        key = (differentiate, monitor is not None, monitor_inputs)
+        found = self._functions.get(key)
+        if found is None:
+            found = self._functions[key] = self._compile(*key)
+        function, steps = found
+        generator = generator_for(device) if self.is_random else None
+        try:
+            if differentiate and not torch.is_grad_enabled():
+                with torch.enable_grad():
+                    return function(*inputs, training, device, generator, monitor, states)  # type: ignore[no-any-return]
+            return function(*inputs, training, device, generator, monitor, states)  # type: ignore[no-any-return]
+        except _CAUGHT as error:
+            trace = error.__traceback__
+            while trace is not None and trace.tb_frame.f_code is not function.__code__:
+                trace = trace.tb_next
+            step = steps.get(trace.tb_lineno) if trace is not None else None
+            if trace is None or step is None:
+                raise
+            values = trace.tb_frame.f_locals
+            failure = explain_failure(step.op, [values.get(f"v{slot}") for slot in step.inputs], step.attrs, error)
+            raise type(failure)(f"Error in operator {step.node.name}: {failure}") from error
+
+    def _compile(self, differentiate: bool, monitored: bool, inputs_too: bool) -> tuple[Callable[..., Any], dict[int, Step]]:
+        """The steps as one Python function, whose variables are the slots, and the step that each of its lines runs."""
+        names: dict[str, Any] = {"contiguous": torch.contiguous_format}
+        parameters = [f"v{slot}" for slot in range(len(self.variables))]
+        lines = [f"def run({', '.join([*parameters, 'training', 'device', 'generator', 'monitor', 'states'])}):"]
+        steps: dict[int, Step] = {}
+        for number, step in enumerate(self.steps):
+            names[f"f{number}"], names[f"n{number}"] = step.recorded if differentiate else step.function, step.node
+            if monitored and inputs_too:
+                lines += [f"    monitor({arguments})" for arguments in self._shown_inputs(step, number, names)]
+            given = ["None" if slot == self._absent else f"v{slot}" for slot in step.inputs]
+            given += [f"{name}={name}" for name in step.extra if name != "state"]
+            if "state" in step.extra:
+                names[f"s{number}"] = step
+                given.append(f"state={{}} if states is None else states.setdefault(s{number}, {{}})")
+            targets = [f"v{slot}" for slot in step.outputs]
+            lines.append(f"    {', '.join(targets) or '_'} = f{number}({', '.join(given)})")
+            steps[len(lines)] = step
+            if len(targets) == 1 and (step.op._num_outputs != 1 or step.op.stateful):  # may be a tuple of one
+                lines.append(f"    if type({targets[0]}) is tuple: {targets[0]}, = {targets[0]}")
+            if monitored:
+                for index, target in enumerate(targets):
+                    names[f"{target}_name"] = step.node.output_name(index)
+                    lines.append(f"    if {target} is not None: monitor(n{number}, {target}_name, {target})")
+            if step.dead:
+                lines.append(f"    {' = '.join(f'v{slot}' for slot in step.dead)} = None")
+        outputs = [
+            f"v{slot}" + ".clone(memory_format=contiguous)" * copied
             for slot, copied in zip(self.outputs, self._copied, strict=True)
         ]
+        lines.append(f"    return [{', '.join(outputs)}]")
+        exec(compile("\n".join(lines), "<graph>", "exec"), names)  # noqa: S102  # nothing in the text comes from a file
+        return names["run"], steps
 
-
-def _show_inputs(step: Step, slots: Sequence[Any], monitor: Monitor) -> None:
-    given = [slot for slot in step.inputs if slots[slot] is not None]
-    for name, value, slot in zip(step.node.input_names, step.node.inputs, given, strict=True):
-        if value.node.op is None:
-            monitor(value.node, value.node.name, slots[slot])
-        monitor(step.node, f"{step.node.name}_{name}", slots[slot])
+    def _shown_inputs(self, step: Step, number: int, names: dict[str, Any]) -> list[str]:
+        """The arguments with which the monitor is called before a step: a variable under its own name first."""
+        calls = []
+        given = [slot for slot in step.inputs if slot != self._absent]
+        for position, (name, value, slot) in enumerate(zip(step.node.input_names, step.node.inputs, given, strict=True)):
+            label = f"i{number}_{position}"
+            names[label] = f"{step.node.name}_{name}"
+            if value.node.op is None:
+                names[f"{label}_node"], names[f"{label}_name"] = value.node, value.node.name
+                calls.append(f"{label}_node, {label}_name, v{slot}")
+            calls.append(f"n{number}, {label}, v{slot}")
+        return calls
