@@ -47,15 +47,18 @@ def test_names_and_repr_are_those_of_mxnet():
     # Recorded.
     with mx.name.NameManager():
         net = small_net()
-        assert (net.prefix, net.name, net[0].prefix) == ("hybridsequential0_", "hybridsequential0", "hybridsequential0_dense0_")
+        assert (net.prefix, net.name) == ("hybridsequential0_", "hybridsequential0")
+        assert net[0].prefix == "hybridsequential0_dense0_"
         assert list(net.collect_params().keys()) == [
             "hybridsequential0_dense0_weight", "hybridsequential0_dense0_bias", "hybridsequential0_batchnorm0_gamma",
             "hybridsequential0_batchnorm0_beta", "hybridsequential0_batchnorm0_running_mean",
-            "hybridsequential0_batchnorm0_running_var", "hybridsequential0_dense1_weight", "hybridsequential0_dense1_bias",
+            "hybridsequential0_batchnorm0_running_var", "hybridsequential0_dense1_weight",
+            "hybridsequential0_dense1_bias",
         ]  # fmt: skip
         assert repr(net) == (
             "HybridSequential(\n  (0): Dense(None -> 3, Activation(relu))\n  (1): BatchNorm(axis=1, eps=1e-05, "
-            "momentum=0.9, fix_gamma=False, use_global_stats=False, in_channels=None)\n  (2): Dense(None -> 2, linear)\n)"
+            "momentum=0.9, fix_gamma=False, use_global_stats=False, in_channels=None)\n  (2): Dense(None -> 2, "
+            "linear)\n)"
         )
         assert repr(net[0].params) == (
             "hybridsequential0_dense0_ (\n  Parameter hybridsequential0_dense0_weight (shape=(3, 0), dtype=float32)\n"

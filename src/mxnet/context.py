@@ -113,7 +113,8 @@ class Context:
             _warn_fallback()
             return torch.device("cpu")
         raise MXNetError(
-            f"{self}: this machine has {count} CUDA device{'' if count == 1 else 's'} that torch can use. Use mx.cpu(), "
+            f"{self}: this machine has {count} CUDA device{'' if count == 1 else 's'} that torch can use. Use "
+            "mx.cpu(), "
             "or set the environment variable MXNET_GPU_FALLBACK=cpu to run programs written for GPUs on the CPU."
         )
 

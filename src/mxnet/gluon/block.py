@@ -86,7 +86,8 @@ def _flatten(args: Any, kind: str) -> tuple[list[Any], Any]:
         return [None], -1
     if not isinstance(args, list | tuple):
         raise ValueError(
-            f"When hybridized, the {kind} of HybridBlock must be (nested) list of Symbol or NDArray, but got {args!r} of "
+            f"When hybridized, the {kind} of HybridBlock must be (nested) list of Symbol or NDArray, but got {args!r} "
+            "of "
             f"type {type(args)}"
         )
     flat, structure = [], []
@@ -159,8 +160,10 @@ class Block:
             self.register_child(value, name)
         elif isinstance(value, Parameter):
             if name in self._reg_params:
-                raise AssertionError("Overriding Parameter attribute {name} is not allowed. If you want to share parameters "
-                                     f"by setting {name}, please pass in params at Block construction instead.")  # fmt: skip
+                raise AssertionError(
+                    f"Overriding Parameter attribute {name} is not allowed. If you want to share parameters by setting "
+                    f"{name}, please pass in params at Block construction instead."
+                )
             self._reg_params[name] = value
         super().__setattr__(name, value)
 
@@ -288,8 +291,12 @@ class Block:
 
     def save_params(self, filename: str) -> None:
         """Deprecated: save by full name; use save_parameters."""
-        warnings.warn("save_params is deprecated. Please use save_parameters. Note that if you want load from SymbolBlock "
-                      "later, please use export instead.", DeprecationWarning, stacklevel=2)  # fmt: skip
+        warnings.warn(
+            "save_params is deprecated. Please use save_parameters. Note that if you want load from SymbolBlock later, "
+            "please use export instead.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
         self.collect_params().save(filename, strip_prefix=self.prefix)
 
     def load_params(
@@ -339,7 +346,7 @@ class Block:
         return handle
 
     def register_op_hook(self, callback: Callable[..., Any], monitor_all: bool = False) -> None:
-        """Call callback(name, operator name, array) for the outputs (monitor_all: and inputs) of hybridized children."""
+        """Call callback(name, operator name, array) for outputs (monitor_all: and inputs) of hybridized children."""
         for child in self._children.values():
             child.register_op_hook(callback, monitor_all)
 
@@ -360,6 +367,9 @@ def _brief(names: Any) -> str:
     return brief(names)
 
 
+_NO_INPUT = (
+    "In HybridBlock, there must be one NDArray or one Symbol in the input. Please check the type of the args."
+)
 _MAX_TRACES = 64  # graphs kept for different shapes by a block whose forward method is traced
 
 
@@ -395,7 +405,8 @@ class HybridBlock(Block):
         """
         if not isinstance(block, HybridBlock):
             raise ValueError(
-                f"Children of HybridBlock must also be HybridBlock, but {block} has type {type(block)}. If you are using "
+                f"Children of HybridBlock must also be HybridBlock, but {block} has type {type(block)}. If you are "
+                "using "
                 "Sequential, please try HybridSequential instead."
             )
         super().register_child(block, name)
@@ -480,8 +491,7 @@ class HybridBlock(Block):
         if not self._cached_graph:
             flat, self._in_format = _flatten(args, "input")
             if all(item is None for item in flat):
-                raise ValueError("In HybridBlock, there must be one NDArray or one Symbol in the input. Please check the "
-                                 "type of the args.")  # fmt: skip
+                raise ValueError(_NO_INPUT)
             names = ["data"] if len(flat) == 1 else [f"data{i}" for i in range(len(flat))]
             inputs = [None if item is None else symbol.var(name) for item, name in zip(flat, names, strict=True)]
             if self._traces_forward:
@@ -632,8 +642,7 @@ class HybridBlock(Block):
             params = {name: parameter.var() for name, parameter in self._reg_params.items()}
             with self.name_scope():
                 return self.hybrid_forward(symbol, x, *args, **params)
-        raise ValueError("In HybridBlock, there must be one NDArray or one Symbol in the input. Please check the type of "
-                         "the args.")  # fmt: skip
+        raise ValueError(_NO_INPUT)
 
     def __call__(self, *args: Any) -> Any:
         if self._active and self._traces_forward and STATE.tracer is None and any(

@@ -211,7 +211,8 @@ class Parameter:
                 own not in (0, -1, given) for own, given in zip(self.shape, data.shape, strict=True)
             ):
                 raise AssertionError(
-                    f"Failed loading Parameter '{self.name}' from saved params: shape incompatible expected {self.shape} "
+                    f"Failed loading Parameter '{self.name}' from saved params: shape incompatible expected "
+                    f"{self.shape} "
                     f"vs saved {data.shape}"
                 )
             self.shape = tuple(data.shape)
@@ -224,7 +225,8 @@ class Parameter:
                 self._dtype = data.dtype
         elif self.dtype is not None and dtype_name(self.dtype) != dtype_name(data.dtype):
             raise AssertionError(
-                f"Failed loading Parameter '{self.name}' from saved params: dtype incompatible expected {self.dtype} vs "
+                f"Failed loading Parameter '{self.name}' from saved params: dtype incompatible expected {self.dtype} "
+                "vs "
                 f"saved {data.dtype}. Set cast_dtype=True to cast the dtype of saved params."
             )
         if self._data is None:
@@ -255,13 +257,15 @@ class Parameter:
         if self._deferred_init:
             raise DeferredInitializationError(
                 f"Parameter '{self.name}' has not been initialized yet because initialization was deferred. Actual "
-                "initialization happens during the first forward pass. Please pass one batch of data through the network "
+                "initialization happens during the first forward pass. Please pass one batch of data through the "
+                "network "
                 "before accessing Parameters. You can also avoid deferred initialization by specifying in_units, "
                 "num_features, etc., for network layers."
             )
         raise RuntimeError(
             f"Parameter '{self.name}' has not been initialized. Note that you should initialize parameters and create "
-            "Trainer with Block.collect_params() instead of Block.params because the later does not include Parameters of "
+            "Trainer with Block.collect_params() instead of Block.params because the later does not include Parameters "
+            "of "
             "nested child Blocks"
         )
 
@@ -275,7 +279,8 @@ class Parameter:
             if array._ctx is ctx or array._ctx == ctx:
                 return array
         raise RuntimeError(
-            f"Parameter '{self.name}' was not initialized on context {ctx}. It was only initialized on {self._ctx_list}."
+            f"Parameter '{self.name}' was not initialized on context {ctx}. It was only initialized on "
+            f"{self._ctx_list}."
         )
 
     def data(self, ctx: Context | None = None) -> NDArray:
@@ -434,8 +439,11 @@ class Constant(Parameter):
     @grad_req.setter
     def grad_req(self, req: str) -> None:
         if req != "null":
-            warnings.warn(f'Constant parameter "{self.name}" does not support grad_req other than "null", and new value '
-                          f'"{req}" is ignored.', stacklevel=2)  # fmt: skip
+            warnings.warn(
+                f'Constant parameter "{self.name}" does not support grad_req other than "null", and new value "{req}" is '
+                "ignored.",
+                stacklevel=2,
+            )
 
     def var(self) -> Any:
         """The symbol that stands for this constant."""
@@ -538,7 +546,9 @@ class ParameterDict:
         parameter = self._find(name)
         if parameter is None:
             if value is None:
-                raise KeyError(f"No constant named '{name}'. Please specify value if you want to create a new constant.")
+                raise KeyError(
+                    f"No constant named '{name}'. Please specify value if you want to create a new constant."
+                )
             parameter = self._params[name] = Constant(name, value)
         elif value is not None:
             if not isinstance(parameter, Constant):
@@ -602,8 +612,10 @@ class ParameterDict:
         for parameter in self.values():
             if not parameter.name.startswith(strip_prefix):
                 raise ValueError(
-                    f"Prefix '{strip_prefix}' is to be striped before saving, but Parameter's name '{parameter.name}' does "
-                    f"not start with '{strip_prefix}'. this may be due to your Block shares parameters from other Blocks or "
+                    f"Prefix '{strip_prefix}' is to be striped before saving, but Parameter's name '{parameter.name}' "
+                    "does "
+                    f"not start with '{strip_prefix}'. this may be due to your Block shares parameters from other "
+                    "Blocks or "
                     "you forgot to use 'with name_scope()' when creating child blocks."
                 )
             arrays[parameter.name[len(strip_prefix) :]] = _reduced(parameter)
@@ -640,8 +652,9 @@ class ParameterDict:
         if not allow_missing:
             for name in self.keys():
                 if not name.startswith(restore_prefix):
-                    raise AssertionError(f"restore_prefix is '{restore_prefix}' but Parameters name '{name}' does not start "
-                                         f"with '{restore_prefix}'")  # fmt: skip
+                    raise AssertionError(
+                        f"restore_prefix is '{restore_prefix}' but Parameters name '{name}' does not start with it"
+                    )
                 if name not in values:
                     raise AssertionError(
                         f"Parameter '{name[len(restore_prefix):]}' is missing in {source}, which contains parameters: "
@@ -652,8 +665,10 @@ class ParameterDict:
             if name not in self._params:
                 if not ignore_extra:
                     raise AssertionError(
-                        f"Parameter '{name[len(restore_prefix):]}' loaded from {source} is not present in ParameterDict, "
-                        f"choices are: {_brief(self._params)}. Set ignore_extra to True to ignore. Please make sure source "
+                        f"Parameter '{name[len(restore_prefix):]}' loaded from {source} is not present in "
+                        "ParameterDict, "
+                        f"choices are: {_brief(self._params)}. Set ignore_extra to True to ignore. Please make sure "
+                        "source "
                         "and target networks have the same prefix."
                     )
                 continue

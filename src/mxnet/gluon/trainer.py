@@ -72,7 +72,9 @@ class Trainer:
         by_index = dict(enumerate(self._params))
         if isinstance(optimizer, optimizers.Optimizer):
             if optimizer_params:
-                raise AssertionError("optimizer_params must be None if optimizer is an instance of Optimizer instead of str")
+                raise AssertionError(
+                    "optimizer_params must be None if optimizer is an instance of Optimizer instead of str"
+                )
             self._optimizer = optimizer
             self._optimizer.param_dict = by_index
         else:
@@ -118,7 +120,8 @@ class Trainer:
     def _check_and_rescale_grad(self, scale: float) -> None:
         if self._update_on_kvstore and self._kv_initialized and self._optimizer.rescale_grad != scale:
             raise UserWarning(
-                "Possible change in the `batch_size` from previous `step` detected. Optimizer gradient normalizing factor "
+                "Possible change in the `batch_size` from previous `step` detected. Optimizer gradient normalizing "
+                "factor "
                 "will not change w.r.t new batch_size when update_on_kvstore=True"
             )
         self._optimizer.rescale_grad = scale
@@ -172,7 +175,8 @@ class Trainer:
             self._init_kvstore()
         if self._kvstore and self._update_on_kvstore:
             raise AssertionError(
-                "update() when parameters are updated on kvstore is not supported. Try setting `update_on_kvstore` to False "
+                "update() when parameters are updated on kvstore is not supported. Try setting `update_on_kvstore` to "
+                "False "
                 "when creating trainer."
             )
         self._check_and_rescale_grad(self._scale / batch_size)
@@ -187,9 +191,12 @@ class Trainer:
                 if not ignore:
                     raise UserWarning(
                         f"Gradient of Parameter `{parameter.name}` on context {array.context} has not been updated by "
-                        "backward since last `step`. This could mean a bug in your model that made it only use a subset of "
-                        "the Parameters (Blocks) for this iteration. If you are intentionally only using a subset, call "
-                        "step with ignore_stale_grad=True to suppress this warning and skip updating of Parameters with "
+                        "backward since last `step`. This could mean a bug in your model that made it only use a "
+                        "subset of "
+                        "the Parameters (Blocks) for this iteration. If you are intentionally only using a subset, "
+                        "call "
+                        "step with ignore_stale_grad=True to suppress this warning and skip updating of Parameters "
+                        "with "
                         "stale gradient"
                     )
         return fresh
