@@ -13,7 +13,8 @@ MXNET_VERSION = 10901
 #: Outputs that files count for operators of which MXNet keeps more intermediate results than we have outputs.
 _COUNTED_OUTPUTS = {
     "CTCLoss": 2, "InstanceNorm": 3, "L2Normalization": 2, "LRN": 2, "ROIPooling": 2, "_linalg_det": 3,
-    "_linalg_slogdet": 4, "sort": 2,
+    "_linalg_slogdet": 4, "sort": 2, "_contrib_BatchNormWithReLU": 4, "_contrib_DeformablePSROIPooling": 2,
+    "BilinearSampler": 2, "Correlation": 3, "GridGenerator": 2, "SpatialTransformer": 3,
 }  # fmt: skip
 _ESCAPES = str.maketrans({'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 

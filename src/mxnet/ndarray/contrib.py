@@ -28,6 +28,10 @@ def _require_array(what: str, value: Any) -> None:
         raise NotAnArrayError(f"{what} is {value!r}; expected an NDArray.")
 
 
+def _is_floating(data: NDArray) -> bool:
+    return data.dtype == "bfloat16" or np.dtype(data.dtype).kind == "f"
+
+
 def rand_zipfian(
     true_classes: NDArray, num_sampled: int, range_max: int, ctx: Context | None = None
 ) -> tuple[NDArray, NDArray, NDArray]:
@@ -67,13 +71,13 @@ def isnan(data: Any) -> Any:
 def isinf(data: Any) -> Any:
     """1 where an element is infinite, of either sign, else 0; shape and dtype of data."""
     _require_array("isinf: data", data)
-    return data.abs() == math.inf
+    return data.abs() == math.inf if _is_floating(data) else data.zeros_like()
 
 
 def isfinite(data: Any) -> Any:
     """1 where an element is neither NaN nor infinite, else 0; shape and dtype of data."""
     _require_array("isfinite: data", data)
-    return data.abs() < math.inf
+    return data.abs() < math.inf if _is_floating(data) else data.ones_like()
 
 
 def _rescale(name: str, value: Any, weight: NDArray) -> NDArray:

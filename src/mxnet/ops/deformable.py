@@ -5,6 +5,7 @@ K is the number of places in a window, D the number of deformable groups, P the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 from typing import Any, Literal
 
@@ -195,8 +196,16 @@ def _declare(modulated: bool) -> None:
     ) -> dict[str, PartialShape]:
         return _parameter_shapes(op.name, data, **attrs)
 
+    def infer_result(
+        inputs: Sequence[PartialShape], outputs: Sequence[PartialShape], *, num_filter: int, **attrs: Any
+    ) -> tuple[list[PartialShape], list[PartialShape]]:
+        ins, outs = share_batch(inputs, outputs)
+        if ins[0]:
+            outs[0] = (ins[0][0], num_filter, *_geometry(op.name, ins[0], **attrs)[3])
+        return ins, outs
+
     op.infer_arguments(infer)
-    op.infer_shape(share_batch)
+    op.infer_shape(infer_result)
     op.list_inputs(lambda *, no_bias, **_: names if no_bias else (*names, "bias"))
 
 

@@ -78,7 +78,8 @@ def hawkesll(
     state = state.detach().to(exact)
     valid = torch.arange(lags.shape[1], device=lda.device) < valid_length.unsqueeze(1)
     # events in the order of their marks, then of time; those that don't count come last, as mark K
-    mark, order = marks.long().masked_fill(~valid, number).sort(stable=True, dim=1)
+    mark, order = marks.masked_fill(~valid, number).sort(stable=True, dim=1)
+    mark = mark.long()
     counted = mark < number
     mark_or_any = mark.masked_fill(~counted, 0)
     time = lags.cumsum(1).gather(1, order)
