@@ -7,6 +7,7 @@ the operator's name), or an array.
 from __future__ import annotations
 
 import dataclasses
+import os
 import zlib
 from typing import Any
 
@@ -20,8 +21,8 @@ class Example:
     inputs    arrays, None where an optional one is absent
     attrs     attributes
     data      how many of the inputs `infer_shape` is given when the others shall follow (None: all)
-    gradient  whether its gradient is the derivative, to be compared with finite differences; or the positions of the inputs
-              by which to differentiate
+    gradient  whether its gradient is the derivative, to be compared with finite differences; or the positions of the
+              inputs by which to differentiate
     """
 
     op: str
@@ -64,9 +65,14 @@ def example(ops: str, *inputs: Any, data: int | None = None, gradient: Any = Tru
 
 
 # Element by element
-example("relu sigmoid softsign log_sigmoid mish hard_sigmoid abs negative square sqrt rsqrt cbrt rcbrt reciprocal exp expm1 log "
-        "log2 log10 log1p sin cos tan arctan sinh cosh tanh arcsinh degrees radians gamma gammaln erf _copy _contrib_div_sqrt_dim "
-        "_contrib_quadratic _copyto", (2, 3))
+example(
+    "relu sigmoid softsign log_sigmoid mish hard_sigmoid abs negative "
+    "square sqrt rsqrt cbrt rcbrt reciprocal exp expm1 log "
+    "log2 log10 log1p sin cos tan arctan sinh cosh "
+    "tanh arcsinh degrees radians gamma gammaln erf _copy _contrib_div_sqrt_dim "
+    "_contrib_quadratic _copyto",
+    (2, 3),
+)
 example("round rint ceil floor trunc fix sign zeros_like ones_like", (2, 3))
 example("arcsin arccos arctanh erfinv", between(-0.9, 0.9, 2, 3))
 example("arccosh", between(1.2, 3, 2, 3))
@@ -86,21 +92,51 @@ example("LeakyReLU", between(-1, 1, 2, 3), (3,), act_type="prelu", data=1)
 example("LeakyReLU", between(-1, 1, 2, 3), act_type="rrelu")
 
 # Two arrays, arrays and numbers
-example("elemwise_add elemwise_sub elemwise_mul elemwise_div _grad_add _power _maximum _minimum _hypot", (2, 3), (2, 3), data=1)
+example(
+    "elemwise_add elemwise_sub elemwise_mul elemwise_div _grad_add _power _maximum _minimum _hypot",
+    (2, 3),
+    (2, 3),
+    data=1,
+)
 example("_mod broadcast_mod", between(3.1, 3.9, 2, 3), between(1.1, 1.9, 2, 3), gradient=(0,))
 example("_scatter_elemwise_div", (2, 3), (2, 3), gradient=False)
-example("broadcast_add broadcast_sub broadcast_mul broadcast_div broadcast_power broadcast_maximum broadcast_minimum broadcast_hypot",
-        (2, 1, 3), (1, 4, 3))
-example("_equal _not_equal _greater _greater_equal _lesser _lesser_equal _logical_and _logical_or _logical_xor", whole(2, 2, 3), whole(2, 2, 3),
-        gradient=False)
-example("broadcast_equal broadcast_not_equal broadcast_greater broadcast_greater_equal broadcast_lesser broadcast_lesser_equal "
-        "broadcast_logical_and broadcast_logical_or broadcast_logical_xor", whole(3, 2, 3), whole(3, 1, 3), gradient=False)
-example("_plus_scalar _minus_scalar _rminus_scalar _mul_scalar _div_scalar _rdiv_scalar _power_scalar _rpower_scalar _maximum_scalar "
-        "_minimum_scalar _hypot_scalar _scatter_plus_scalar _scatter_minus_scalar", (2, 3), scalar=1.5)
+example(
+    "broadcast_add broadcast_sub broadcast_mul broadcast_div "
+    "broadcast_power broadcast_maximum broadcast_minimum broadcast_hypot",
+    (2, 1, 3),
+    (1, 4, 3),
+)
+example(
+    "_equal _not_equal _greater _greater_equal _lesser _lesser_equal _logical_and _logical_or _logical_xor",
+    whole(2, 2, 3),
+    whole(2, 2, 3),
+    gradient=False,
+)
+example(
+    "broadcast_equal broadcast_not_equal broadcast_greater "
+    "broadcast_greater_equal broadcast_lesser broadcast_lesser_equal "
+    "broadcast_logical_and broadcast_logical_or broadcast_logical_xor",
+    whole(3, 2, 3),
+    whole(3, 1, 3),
+    gradient=False,
+)
+example(
+    "_plus_scalar _minus_scalar _rminus_scalar _mul_scalar "
+    "_div_scalar _rdiv_scalar _power_scalar _rpower_scalar _maximum_scalar "
+    "_minimum_scalar _hypot_scalar _scatter_plus_scalar _scatter_minus_scalar",
+    (2, 3),
+    scalar=1.5,
+)
 example("_mod_scalar", between(3.1, 3.9, 2, 3), scalar=1.5)
 example("_rmod_scalar", between(3.1, 3.9, 2, 3), scalar=9.5, gradient=False)
-example("_equal_scalar _not_equal_scalar _greater_scalar _greater_equal_scalar _lesser_scalar _lesser_equal_scalar _logical_and_scalar "
-        "_logical_or_scalar _logical_xor_scalar", whole(3, 2, 3), scalar=1.0, gradient=False)
+example(
+    "_equal_scalar _not_equal_scalar _greater_scalar "
+    "_greater_equal_scalar _lesser_scalar _lesser_equal_scalar _logical_and_scalar "
+    "_logical_or_scalar _logical_xor_scalar",
+    whole(3, 2, 3),
+    scalar=1.0,
+    gradient=False,
+)
 example("add_n", (2, 3), (2, 3), (2, 3))
 example("_identity_with_attr_like_rhs", (2, 3), (2, 3), gradient=(0,))
 example("_contrib_allclose", (2, 3), (2, 3), gradient=False)
@@ -232,10 +268,32 @@ example("softmax_cross_entropy", (2, 4), array(1, 3), gradient=(0,))
 example("Dropout", (2, 4), p=0.5)
 example("Dropout", (2, 4), p=0.5, mode="always", gradient=False)
 for mode, size in (("rnn_relu", 1), ("rnn_tanh", 1), ("gru", 3)):
-    example("RNN", (3, 2, 4), (size * 5 * (4 + 5 + 2),), (1, 2, 5), None, None, state_size=5, num_layers=1, mode=mode, data=1,
-            state_outputs=True)
-example("RNN", (3, 2, 4), (2 * 4 * 5 * (4 + 5 + 2),), (2, 2, 5), (2, 2, 5), None, state_size=5, num_layers=1, mode="lstm", bidirectional=True,
-        data=1)
+    example(
+        "RNN",
+        (3, 2, 4),
+        (size * 5 * (4 + 5 + 2),),
+        (1, 2, 5),
+        None,
+        None,
+        state_size=5,
+        num_layers=1,
+        mode=mode,
+        data=1,
+        state_outputs=True,
+    )
+example(
+    "RNN",
+    (3, 2, 4),
+    (2 * 4 * 5 * (4 + 5 + 2),),
+    (2, 2, 5),
+    (2, 2, 5),
+    None,
+    state_size=5,
+    num_layers=1,
+    mode="lstm",
+    bidirectional=True,
+    data=1,
+)
 
 # Heads: what they give back is not the derivative of what they return
 example("SoftmaxOutput SVMOutput", (2, 4), array(1, 3), data=1, gradient=False)
@@ -256,8 +314,12 @@ example("_random_uniform _random_normal _random_gamma _random_exponential _rando
 example("_random_negative_binomial", k=3, p=0.4, shape=(2, 3))
 example("_random_generalized_negative_binomial", mu=2.0, alpha=0.5, shape=(2, 3))
 example("_random_randint", low=0, high=9, shape=(2, 3))
-example("_random_uniform_like _random_normal_like _random_gamma_like _random_exponential_like _random_poisson_like "
-        "_random_negative_binomial_like _random_generalized_negative_binomial_like", (2, 3), gradient=False)
+example(
+    "_random_uniform_like _random_normal_like _random_gamma_like _random_exponential_like _random_poisson_like "
+    "_random_negative_binomial_like _random_generalized_negative_binomial_like",
+    (2, 3),
+    gradient=False,
+)
 example("_sample_uniform", array(0.0, 1.0), array(2.0, 3.0), shape=(3,), gradient=False)
 example("_sample_normal _sample_gamma _sample_generalized_negative_binomial", (2,), (2,), shape=(3,), gradient=False)
 example("_sample_exponential _sample_poisson", (2,), shape=(3,), gradient=False)
@@ -304,26 +366,69 @@ example("preloaded_multi_sgd_update", W, W, W, W, *rates, num_weights=2, gradien
 example("preloaded_multi_sgd_mom_update", W, W, W, W, W, W, *rates, num_weights=2, gradient=False)
 example("preloaded_multi_mp_sgd_update", half, half, W, half, half, W, *rates, num_weights=2, gradient=False)
 example("preloaded_multi_mp_sgd_mom_update", half, half, W, W, half, half, W, W, *rates, num_weights=2, gradient=False)
-example("_multi_adamw_update", W, W, W, W, array(1.0), lrs=(0.1,), wds=(0.0,), etas=(1.0,), num_weights=1, gradient=False)
-example("_multi_mp_adamw_update", half, half, W, W, W, array(1.0), lrs=(0.1,), wds=(0.0,), etas=(1.0,), num_weights=1, gradient=False)
-example("_multi_lamb_update", W, W, W, W, learning_rates=(0.1,), wds=(0.0,), step_count=(1,), num_tensors=1, gradient=False)
-example("_multi_mp_lamb_update", half, half, W, W, W, learning_rates=(0.1,), wds=(0.0,), step_count=(1,), num_tensors=1, gradient=False)
+example(
+    "_multi_adamw_update", W, W, W, W, array(1.0), lrs=(0.1,), wds=(0.0,), etas=(1.0,), num_weights=1, gradient=False
+)
+example(
+    "_multi_mp_adamw_update",
+    half,
+    half,
+    W,
+    W,
+    W,
+    array(1.0),
+    lrs=(0.1,),
+    wds=(0.0,),
+    etas=(1.0,),
+    num_weights=1,
+    gradient=False,
+)
+example(
+    "_multi_lamb_update", W, W, W, W, learning_rates=(0.1,), wds=(0.0,), step_count=(1,), num_tensors=1, gradient=False
+)
+example(
+    "_multi_mp_lamb_update",
+    half,
+    half,
+    W,
+    W,
+    W,
+    learning_rates=(0.1,),
+    wds=(0.0,),
+    step_count=(1,),
+    num_tensors=1,
+    gradient=False,
+)
 example("multi_lars", (3,), (3,), (3,), (3,), eta=0.1, eps=1e-8, gradient=False)
 example("multi_sum_sq reset_arrays", W, (4,), num_arrays=2, gradient=False)
 example("multi_all_finite", W, (4,), num_arrays=2, gradient=False)
 
 # Images
 picture = np.floor(values("picture", 0, (4, 5, 3), 0, 255)).astype("uint8")
-example("_image_to_tensor _image_flip_left_right _image_flip_top_bottom _image_random_flip_left_right _image_random_flip_top_bottom", picture,
-        gradient=False)
+example(
+    "_image_to_tensor _image_flip_left_right "
+    "_image_flip_top_bottom _image_random_flip_left_right _image_random_flip_top_bottom",
+    picture,
+    gradient=False,
+)
 example("_image_normalize", between(0, 1, 3, 4, 5), mean=(0.1, 0.2, 0.3), std=(0.5, 0.6, 0.7))
 example("_image_crop", picture, x=1, y=0, width=2, height=3, gradient=False)
 example("_image_resize", picture, size=(3, 2), gradient=False)
-example("_image_random_brightness _image_random_contrast _image_random_saturation _image_random_hue", picture, min_factor=0.8, max_factor=1.2,
-        gradient=False)
+example(
+    "_image_random_brightness _image_random_contrast _image_random_saturation _image_random_hue",
+    picture,
+    min_factor=0.8,
+    max_factor=1.2,
+    gradient=False,
+)
 example("_image_random_color_jitter", picture, brightness=0.1, contrast=0.1, saturation=0.1, hue=0.1, gradient=False)
 example("_image_adjust_lighting", picture, alpha=(0.1, 0.2, 0.3), gradient=False)
 example("_image_random_lighting", picture, gradient=False)
+example("_cvimresize", picture, w=3, h=2, gradient=False)
+example("_cvcopyMakeBorder", picture, top=1, bot=0, left=2, right=1, value=3.0, gradient=False)
+pgm = np.frombuffer(b"P5 2 1 255 \x07\x09", np.uint8)  # an image file of two pixels
+example("_cvimdecode", pgm, gradient=False)
+example("_cvimread", filename=os.path.join(os.path.dirname(__file__), "oracle", "data", "pixels.pgm"), gradient=False)
 
 # contrib
 example("_contrib_interleaved_matmul_selfatt_qk", (3, 2, 24), heads=2)
@@ -331,16 +436,212 @@ example("_contrib_interleaved_matmul_selfatt_valatt", (3, 2, 24), (4, 3, 3), hea
 example("_contrib_interleaved_matmul_encdec_qk", (3, 2, 8), (5, 2, 16), heads=2)
 example("_contrib_interleaved_matmul_encdec_valatt", (5, 2, 16), (4, 3, 5), heads=2)
 example("_contrib_BatchNormWithReLU", (3, 2, 2), *statistics, fix_gamma=False, data=1, gradient=(0, 1, 2))
-example("_contrib_DeformableConvolution", (1, 2, 5, 5), between(0.1, 0.4, 1, 18, 5, 5), (4, 2, 3, 3), (4,), kernel=(3, 3), num_filter=4,
-        pad=(1, 1), data=1, gradient=(0, 2, 3))
-example("_contrib_ModulatedDeformableConvolution", (1, 2, 5, 5), between(0.1, 0.4, 1, 18, 5, 5), (1, 9, 5, 5), (4, 2, 3, 3), (4,), kernel=(3, 3),
-        num_filter=4, pad=(1, 1), data=1, gradient=(0, 2, 3, 4))
-example("_contrib_hawkesll", (1, 3), (3,), (3,), (1, 3), array([[0.5, 0.6, 0.7]]), array([[0, 1, 2]], dtype="int32"), array([3.0]), array([4.0]),
-        gradient=False)
+example(
+    "_contrib_DeformableConvolution",
+    (1, 2, 5, 5),
+    between(0.1, 0.4, 1, 18, 5, 5),
+    (4, 2, 3, 3),
+    (4,),
+    kernel=(3, 3),
+    num_filter=4,
+    pad=(1, 1),
+    data=1,
+    gradient=(0, 2, 3),
+)
+example(
+    "_contrib_ModulatedDeformableConvolution",
+    (1, 2, 5, 5),
+    between(0.1, 0.4, 1, 18, 5, 5),
+    (1, 9, 5, 5),
+    (4, 2, 3, 3),
+    (4,),
+    kernel=(3, 3),
+    num_filter=4,
+    pad=(1, 1),
+    data=1,
+    gradient=(0, 2, 3, 4),
+)
+example(
+    "_contrib_hawkesll",
+    (1, 3),
+    (3,),
+    (3,),
+    (1, 3),
+    array([[0.5, 0.6, 0.7]]),
+    array([[0, 1, 2]], dtype="int32"),
+    array([3.0]),
+    array([4.0]),
+    gradient=False,
+)
 example("_contrib_PSROIPooling", (1, 8, 6, 6), boxes, spatial_scale=1.0, output_dim=2, pooled_size=2, gradient=(0,))
-example("_contrib_DeformablePSROIPooling", (1, 8, 6, 6), boxes, None, spatial_scale=1.0, output_dim=2, group_size=2, pooled_size=2, no_trans=True,
-        gradient=False)
-example("_contrib_RROIAlign", (1, 2, 6, 6), array([[0, 3, 3, 2, 3, 30]]), pooled_size=(2, 2), spatial_scale=1.0, gradient=False)
+example(
+    "_contrib_DeformablePSROIPooling",
+    (1, 8, 6, 6),
+    boxes,
+    None,
+    spatial_scale=1.0,
+    output_dim=2,
+    group_size=2,
+    pooled_size=2,
+    no_trans=True,
+    gradient=False,
+)
+example(
+    "_contrib_RROIAlign",
+    (1, 2, 6, 6),
+    array([[0, 3, 3, 2, 3, 30]]),
+    pooled_size=(2, 2),
+    spatial_scale=1.0,
+    gradient=False,
+)
 example("_contrib_fft", (2, 4), gradient=False)
 example("_contrib_ifft", (2, 8), gradient=False)
-example("_contrib_count_sketch", (2, 6), array([[0, 2, 1, 3, 0, 2]]), array([[1, -1, 1, 1, -1, 1]]), out_dim=4, gradient=(0,))
+example(
+    "_contrib_count_sketch",
+    (2, 6),
+    array([[0, 2, 1, 3, 0, 2]]),
+    array([[1, -1, 1, 1, -1, 1]]),
+    out_dim=4,
+    gradient=(0,),
+)
+
+# Detection and spatial sampling
+corners = array([[0.1, 0.1, 0.5, 0.6], [0.3, 0.2, 0.8, 0.9]])
+example("_contrib_box_iou", corners, corners + np.float32(0.05), format="corner", gradient=False)
+example(
+    "_contrib_box_nms",
+    array([[[0, 0.9, 0.1, 0.1, 0.5, 0.6], [1, 0.8, 0.3, 0.2, 0.8, 0.9]]]),
+    overlap_thresh=0.5,
+    gradient=False,
+)
+example("_contrib_bipartite_matching", array([[[0.5, 0.6], [0.1, 0.2], [0.3, 0.4]]]), threshold=1e-12, gradient=False)
+example(
+    "_contrib_box_encode",
+    array([[1, 0]]),
+    array([[0, 1]]),
+    corners[None],
+    corners[None] + np.float32(0.05),
+    array(0.0, 0.0, 0.0, 0.0),
+    array(0.1, 0.1, 0.2, 0.2),
+    gradient=False,
+)
+example("_contrib_box_decode", between(0, 0.2, 1, 2, 4), corners[None], gradient=False)
+example("_contrib_MultiBoxPrior", (1, 3, 2, 2), sizes=(0.5, 0.2), ratios=(1.0, 2.0), gradient=False)
+example("_contrib_MultiBoxTarget", corners[None], array([[[1, 0.1, 0.1, 0.5, 0.5]]]), (1, 2, 2), gradient=False)
+example("_contrib_MultiBoxDetection", (1, 3, 2), between(0, 0.1, 1, 8), corners[None], gradient=False)
+example(
+    "_contrib_MultiProposal _contrib_Proposal",
+    (1, 2, 3, 3),
+    between(0, 0.1, 1, 4, 3, 3),
+    array([[48, 48, 1]]),
+    scales=(2.0,),
+    ratios=(1.0,),
+    rpn_pre_nms_top_n=6,
+    rpn_post_nms_top_n=4,
+    rpn_min_size=1,
+    gradient=False,
+)
+example(
+    "GridGenerator",
+    array([[1.0, 0.1, 0.05, -0.1, 0.9, 0.02]]),
+    transform_type="affine",
+    target_shape=(3, 3),
+    gradient=False,
+)
+example("BilinearSampler", (1, 2, 4, 4), between(-0.73, 0.71, 1, 2, 3, 3))
+example(
+    "SpatialTransformer",
+    (1, 2, 4, 4),
+    array([[0.9, 0.1, 0.05, -0.1, 0.8, 0.02]]),
+    transform_type="affine",
+    sampler_type="bilinear",
+    target_shape=(3, 3),
+)
+example("Correlation", (1, 2, 5, 5), (1, 2, 5, 5), kernel_size=1, max_displacement=1, stride1=1, stride2=1, pad_size=1)
+
+
+# Quantization
+def quantized(*shape: int, dtype: str = "int8") -> np.ndarray:
+    return np.floor(values("quantized", len(shape), shape, 0 if dtype == "uint8" else -60, 60)).astype(dtype)
+
+
+low, high = array([-1.0]), array([2.0])
+example("_contrib_quantize", between(-1, 2, 2, 3), low, high, out_type="int8", gradient=False)
+example("_contrib_quantize_v2", between(-1, 2, 2, 3), min_calib_range=-1.0, max_calib_range=2.0, gradient=False)
+example("_contrib_quantize_asym", between(-1, 2, 2, 3, 4), min_calib_range=-1.0, max_calib_range=2.0, gradient=False)
+example("_contrib_dequantize", quantized(2, 3), low, high, gradient=False)
+example("_contrib_requantize", quantized(2, 3, dtype="int32") * 999, low, high, gradient=False)
+example("_contrib_quantized_act", quantized(2, 3), low, high, act_type="relu", gradient=False)
+example("_contrib_quantized_flatten", quantized(2, 3, 4), low, high, gradient=False)
+example("_contrib_quantized_pooling", quantized(1, 2, 5, 5), low, high, kernel=(2, 2), pool_type="max", gradient=False)
+example("_contrib_quantized_concat", quantized(2, 3), quantized(2, 4), low, high, low, high, num_args=2, gradient=False)
+example(
+    "_contrib_quantized_embedding",
+    whole(5, 2, 3),
+    quantized(5, 4),
+    low,
+    high,
+    input_dim=5,
+    output_dim=4,
+    gradient=False,
+)
+example(
+    "_contrib_quantized_batch_norm",
+    quantized(2, 2, 3),
+    np.ones(2, np.float32),
+    *statistics[1:],
+    low,
+    high,
+    min_calib_range=-2.0,
+    max_calib_range=1.0,
+    gradient=False,
+)
+example(
+    "_contrib_quantized_fully_connected",
+    quantized(3, 8),
+    quantized(5, 8),
+    quantized(5),
+    *(low, high) * 3,
+    num_hidden=5,
+    gradient=False,
+)
+example(
+    "_contrib_quantized_conv",
+    quantized(1, 2, 6, 5, dtype="uint8"),
+    quantized(4, 2, 3, 3),
+    None,
+    *(low, high) * 2,
+    None,
+    None,
+    kernel=(3, 3),
+    num_filter=4,
+    no_bias=True,
+    gradient=False,
+)
+example(
+    "_contrib_quantized_elemwise_add _contrib_quantized_elemwise_mul",
+    quantized(2, 3),
+    quantized(2, 3),
+    *(low, high) * 2,
+    gradient=False,
+)
+example(
+    "_contrib_quantized_rnn",
+    quantized(4, 3, 5, dtype="uint8"),
+    (4 * 4 * (5 + 4 + 2),),
+    (1, 3, 4),
+    (1, 3, 4),
+    array([63.75]),
+    array([63.75]),
+    state_size=4,
+    num_layers=1,
+    mode="lstm",
+    gradient=False,
+)
+example(
+    "_contrib_calibrate_entropy",
+    array([5, 0, 0, 3, 40, 90, 41, 0, 2, 0, 7]),
+    np.linspace(-3, 3, 12, dtype=np.float32),
+    num_quantized_bins=5,
+    gradient=False,
+)

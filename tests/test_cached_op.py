@@ -22,9 +22,15 @@ x, y = mx.sym.var("x"), mx.sym.var("y")
 
 def inputs_of(symbol, shapes, seed=0):
     arguments, _, states = symbol.infer_shape(**shapes)
-    known = dict(zip(symbol.list_arguments(), arguments, strict=True)) | dict(zip(symbol.list_auxiliary_states(), states, strict=True))
+    known = dict(zip(symbol.list_arguments(), arguments, strict=True)) | dict(
+        zip(symbol.list_auxiliary_states(), states, strict=True)
+    )
     random = np.random.RandomState(seed)
-    return [nd.array(np.floor(v) if "label" in name else v) for name in symbol.list_inputs() for v in [random.uniform(0.3, 1.7, known[name])]]
+    return [
+        nd.array(np.floor(v) if "label" in name else v)
+        for name in symbol.list_inputs()
+        for v in [random.uniform(0.3, 1.7, known[name])]
+    ]
 
 
 @pytest.mark.parametrize("training", [False, True])
@@ -34,11 +40,16 @@ def test_it_gives_what_the_executor_gives_bit_for_bit(name, training):
     values = inputs_of(symbol, networks.BOUND[name])
     given = dict(zip(symbol.list_inputs(), (v.copy() for v in values), strict=True))
     executor = symbol.bind(
-        mx.cpu(), {n: given[n] for n in symbol.list_arguments()}, aux_states={n: given[n] for n in symbol.list_auxiliary_states()}, grad_req="null"
+        mx.cpu(),
+        {n: given[n] for n in symbol.list_arguments()},
+        aux_states={n: given[n] for n in symbol.list_auxiliary_states()},
+        grad_req="null",
     )
     with mx.autograd.train_mode() if training else mx.autograd.predict_mode():
         found = CachedOp(symbol)(*values)
-    for one, other in zip(found if isinstance(found, list) else [found], executor.forward(is_train=training), strict=True):
+    for one, other in zip(
+        found if isinstance(found, list) else [found], executor.forward(is_train=training), strict=True
+    ):
         assert one.asnumpy().tobytes() == other.asnumpy().tobytes()
     for array, name in zip(values, symbol.list_inputs(), strict=True):
         assert np.array_equal(array.asnumpy(), given[name].asnumpy())
@@ -57,9 +68,13 @@ def test_gradients_flow_through_it_and_states_change():
     scale = nd.ones(2)
     scale.attach_grad()
     with mx.autograd.record():
-        other = (nd.BatchNorm(expected * expected, scale, nd.zeros(2), nd.zeros(2), nd.ones(2), fix_gamma=False) * 3).sum()
+        other = (
+            nd.BatchNorm(expected * expected, scale, nd.zeros(2), nd.zeros(2), nd.ones(2), fix_gamma=False) * 3
+        ).sum()
     other.backward()
-    assert np.array_equal(data.grad.asnumpy(), expected.grad.asnumpy()) and np.array_equal(gamma.grad.asnumpy(), scale.grad.asnumpy())
+    assert np.array_equal(data.grad.asnumpy(), expected.grad.asnumpy()) and np.array_equal(
+        gamma.grad.asnumpy(), scale.grad.asnumpy()
+    )
     assert (mean.asnumpy() != 0).all()
 
 
@@ -96,11 +111,16 @@ def test_new_shapes_and_dtypes_need_no_new_op():
     assert CachedOp(x * 2)(nd.ones(2, dtype="float64")).dtype == np.float64
 
 
-@pytest.mark.parametrize(("call", "error", "message"), [
-    (lambda op: op(nd.ones(2)), MXNetError, "got 1 arrays; expected 2: x, y"), (lambda op: op(nd.ones(2), 3), MXNetError, "y must have NDArray type"),
-    (lambda op: op(nd.ones(2), nd.ones(3)), MXNetError, r"Error in operator plus.*\(2,\).*\(3,\)"),
-    (lambda op: op(nd.ones(2), nd.ones(2), foo=1), TypeError, "foo"), (lambda op: CachedOp(x, [("foo", 1)]), MXNetError, "foo"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda op: op(nd.ones(2)), MXNetError, "got 1 arrays; expected 2: x, y"),
+        (lambda op: op(nd.ones(2), 3), MXNetError, "y must have NDArray type"),
+        (lambda op: op(nd.ones(2), nd.ones(3)), MXNetError, r"Error in operator plus.*\(2,\).*\(3,\)"),
+        (lambda op: op(nd.ones(2), nd.ones(2), foo=1), TypeError, "foo"),
+        (lambda op: CachedOp(x, [("foo", 1)]), MXNetError, "foo"),
+    ],
+)
 def test_bad_calls_say_what_was_wrong(call, error, message):
     with pytest.raises(error, match=message):
         call(CachedOp(mx.sym.elemwise_add(x, y, name="plus")))

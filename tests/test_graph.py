@@ -56,10 +56,19 @@ def test_text_of_any_graph_reads_back(data):
     for _ in range(data.draw(st.integers(0, 6))):
         name = data.draw(NAMES.filter(lambda text: text not in names))
         names.add(name)
-        op, count, attributes, outputs = data.draw(st.sampled_from([
-            ("relu", 1, {}, 1), ("elemwise_add", 2, {}, 1), ("clip", 1, {"a_min": "-1.5", "a_max": "1e+20"}, 1), ("add_n", 3, {}, 1),
-            ("transpose", 1, {"axes": "(1, 0)"}, 1), ("SliceChannel", 1, {"num_outputs": "2"}, 2), ("_zeros", 0, {"shape": "(2,)", "ctx": "a, (b\"=;"}, 1),
-        ]))  # fmt: skip
+        op, count, attributes, outputs = data.draw(
+            st.sampled_from(
+                [
+                    ("relu", 1, {}, 1),
+                    ("elemwise_add", 2, {}, 1),
+                    ("clip", 1, {"a_min": "-1.5", "a_max": "1e+20"}, 1),
+                    ("add_n", 3, {}, 1),
+                    ("transpose", 1, {"axes": "(1, 0)"}, 1),
+                    ("SliceChannel", 1, {"num_outputs": "2"}, 2),
+                    ("_zeros", 0, {"shape": "(2,)", "ctx": 'a, (b"=;'}, 1),
+                ]
+            )
+        )
         inputs = tuple(data.draw(st.sampled_from(values)) for _ in range(count))
         node = Node(get_operator(op), name, inputs, attributes)
         values += [Value(node, index) for index in range(outputs)]
@@ -69,11 +78,26 @@ def test_text_of_any_graph_reads_back(data):
     numbers = [{node: i for i, node in enumerate(g.nodes)} for g in (graph, again)]
     for one, other in zip(graph.nodes, again.nodes, strict=True):
         assert (one.op, one.name, one.attributes) == (other.op, other.name, other.attributes)
-        assert [(numbers[0][v.node], v.index) for v in one.inputs] == [(numbers[1][v.node], v.index) for v in other.inputs]
-    assert [(numbers[0][v.node], v.index) for v in graph.outputs] == [(numbers[1][v.node], v.index) for v in again.outputs]
+        assert [(numbers[0][v.node], v.index) for v in one.inputs] == [
+            (numbers[1][v.node], v.index) for v in other.inputs
+        ]
+    assert [(numbers[0][v.node], v.index) for v in graph.outputs] == [
+        (numbers[1][v.node], v.index) for v in again.outputs
+    ]
 
 
-@pytest.mark.parametrize("text", ["a = relu(x", "a relu(x)\nreturn a", "a = relu(x)", "a = nothing(x)\nreturn a", "a = relu(x y)\nreturn a", "return (", ""])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a = relu(x",
+        "a relu(x)\nreturn a",
+        "a = relu(x)",
+        "a = nothing(x)\nreturn a",
+        "a = relu(x y)\nreturn a",
+        "return (",
+        "",
+    ],
+)
 def test_text_that_cannot_be_read_is_refused(text):
     with pytest.raises(MXNetError):
         Graph.parse(text)
@@ -93,10 +117,14 @@ def test_rebuild_replaces_nodes_and_leaves_the_graph():
     assert all(one is other for one, other in zip(same.nodes, graph.nodes, strict=True))
 
 
-@pytest.mark.parametrize("build", [
-    lambda x, y: Node(get_operator("elemwise_add"), "n", (x,)), lambda x, y: Node(get_operator("relu"), "n", (Value(x.node, 1),)),
-    lambda x, y: Node(get_operator("relu"), "n", (x, y)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda x, y: Node(get_operator("elemwise_add"), "n", (x,)),
+        lambda x, y: Node(get_operator("relu"), "n", (Value(x.node, 1),)),
+        lambda x, y: Node(get_operator("relu"), "n", (x, y)),
+    ],
+)
 def test_check_finds_wrong_graphs(build):
     node = build(Value(Node(None, "x"), 0), Value(Node(None, "y"), 0))
     with pytest.raises(AssertionError):
@@ -115,8 +143,13 @@ def run(text, *inputs, **kwargs):
 
 def test_programs_drop_results_after_their_last_use():
     program = Program(Graph.parse("a = exp(x)\nb = exp(a)\nc = exp(b)\nd = elemwise_add(c, b)\nreturn d"))
-    dead = [{slot for slot in step.dead} for step in program.steps]
-    assert dead == [set(), {program.steps[0].outputs[0]}, set(), {program.steps[1].outputs[0], program.steps[2].outputs[0]}]
+    dead = [set(step.dead) for step in program.steps]
+    assert dead == [
+        set(),
+        {program.steps[0].outputs[0]},
+        set(),
+        {program.steps[1].outputs[0], program.steps[2].outputs[0]},
+    ]
 
 
 def test_outputs_of_programs_share_no_memory():
@@ -132,5 +165,8 @@ def test_failures_name_the_node():
 
 
 def test_unused_outputs_and_absent_inputs():
-    _, (out,) = run("a, b = SliceChannel(x; num_outputs=2)\nc = LeakyReLU(b; act_type=leaky, slope=0.5)\nreturn c", torch.tensor([[1.0, -2.0]]))
+    _, (out,) = run(
+        "a, b = SliceChannel(x; num_outputs=2)\nc = LeakyReLU(b; act_type=leaky, slope=0.5)\nreturn c",
+        torch.tensor([[1.0, -2.0]]),
+    )
     assert out.tolist() == [[-1.0]]

@@ -1,4 +1,4 @@
-"""Inference of shapes and dtypes, in both directions, against what MXNet 1.9.1 recorded for the networks of networks.py."""
+"""Inference of shapes and dtypes, in both directions, against MXNet 1.9.1 on the networks of networks.py."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "oracle")
-sys.path.insert(0, HERE)
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "oracle"))
 import networks
 
 import mxnet as mx
 from mxnet.base import MXNetError
+
+HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "oracle")
 
 with open(os.path.join(HERE, "data", "symbol.json")) as file:
     RECORDED = json.load(file)["networks"]
@@ -34,12 +35,18 @@ def quietly(function, **given):
 
 
 def names(result):
-    return [None if part is None else [None if d is None else getattr(d, "__name__", d) for d in part] for part in result]
+    return [
+        None if part is None else [None if d is None else getattr(d, "__name__", d) for d in part] for part in result
+    ]
 
 
 @pytest.mark.parametrize(("name", "number"), [case for case in SHAPE_CASES if case not in WRONG])
 def test_shapes_are_those_recorded_or_more_is_known(name, number):
-    symbol, given_shapes, recorded = networks.build(mx, name), networks.SHAPES[name][number], RECORDED[name]["shapes"][number]
+    symbol, given_shapes, recorded = (
+        networks.build(mx, name),
+        networks.SHAPES[name][number],
+        RECORDED[name]["shapes"][number],
+    )
     if "error" in recorded["full"]:
         known_bug = any(text in recorded["full"]["error"] for text in ("-1", "basic_string"))  # fails on unknown sizes
         if not known_bug:
@@ -64,7 +71,10 @@ def test_dtypes_are_those_recorded_or_more_is_known(name, number):
             with pytest.raises(MXNetError, match="Error in operator"):
                 symbol.infer_type(**dtypes)
         return
-    full, partial = quietly(lambda **k: names(symbol.infer_type(**k)), **dtypes), names(symbol.infer_type_partial(**dtypes))
+    full, partial = (
+        quietly(lambda **k: names(symbol.infer_type(**k)), **dtypes),
+        names(symbol.infer_type_partial(**dtypes)),
+    )
     if recorded["full"]["result"][0] is not None:
         assert full == recorded["full"]["result"] == partial
     else:
@@ -99,15 +109,42 @@ def test_sizes_of_created_arrays_come_from_the_rest():
         mx.sym.zeros((0, 2)).eval()
 
 
-@pytest.mark.parametrize(("build", "given", "parts"), [
-    (lambda x, y: mx.sym.FullyConnected(x, num_hidden=3, name="fc"), {"x": (2, 4), "fc_weight": (3, 5)}, ["fc", r"\(3, 5\)", r"\(3, 4\)"]),
-    (lambda x, y: mx.sym.elemwise_add(x, y, name="plus"), {"x": (2, 3), "y": (3, 2)}, ["plus", r"\(2, 3\)", r"\(3, 2\)"]),
-    (lambda x, y: mx.sym.dot(x, y, name="product"), {"x": (2, 3), "y": (4, 2)}, ["product", r"\(2, 3\)", r"\(4, 2\)"]),
-    (lambda x, y: mx.sym.Convolution(x, kernel=(3, 3), num_filter=2, name="conv"), {"x": (2, 3)}, ["conv", r"\(2, 3\)"]),
-    (lambda x, y: mx.sym.Concat(x, y, dim=1, name="join"), {"x": (2, 3), "y": (3, 3)}, ["join", r"\(2, 3\)", r"\(3, 3\)"]),
-    (lambda x, y: mx.sym.Reshape(x, shape=(4, -1), name="again"), {"x": (2, 3)}, ["again", r"\(2, 3\)"]),
-    (lambda x, y: mx.sym.broadcast_add(x, y, name="wide"), {"x": (2, 3), "y": (2, 4)}, ["wide", r"\(2, 3\)", r"\(2, 4\)"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("build", "given", "parts"),
+    [
+        (
+            lambda x, y: mx.sym.FullyConnected(x, num_hidden=3, name="fc"),
+            {"x": (2, 4), "fc_weight": (3, 5)},
+            ["fc", r"\(3, 5\)", r"\(3, 4\)"],
+        ),
+        (
+            lambda x, y: mx.sym.elemwise_add(x, y, name="plus"),
+            {"x": (2, 3), "y": (3, 2)},
+            ["plus", r"\(2, 3\)", r"\(3, 2\)"],
+        ),
+        (
+            lambda x, y: mx.sym.dot(x, y, name="product"),
+            {"x": (2, 3), "y": (4, 2)},
+            ["product", r"\(2, 3\)", r"\(4, 2\)"],
+        ),
+        (
+            lambda x, y: mx.sym.Convolution(x, kernel=(3, 3), num_filter=2, name="conv"),
+            {"x": (2, 3)},
+            ["conv", r"\(2, 3\)"],
+        ),
+        (
+            lambda x, y: mx.sym.Concat(x, y, dim=1, name="join"),
+            {"x": (2, 3), "y": (3, 3)},
+            ["join", r"\(2, 3\)", r"\(3, 3\)"],
+        ),
+        (lambda x, y: mx.sym.Reshape(x, shape=(4, -1), name="again"), {"x": (2, 3)}, ["again", r"\(2, 3\)"]),
+        (
+            lambda x, y: mx.sym.broadcast_add(x, y, name="wide"),
+            {"x": (2, 3), "y": (2, 4)},
+            ["wide", r"\(2, 3\)", r"\(2, 4\)"],
+        ),
+    ],
+)
 def test_conflicts_name_the_node_and_the_shapes(build, given, parts):
     symbol = build(mx.sym.var("x"), mx.sym.var("y"))
     with pytest.raises(MXNetError) as caught:
@@ -144,7 +181,18 @@ def test_a_bad_shape_attribute_names_the_variable(text):
         mx.sym.var("a", __shape__=text).infer_shape()
 
 
-@pytest.mark.parametrize(("text", "shape"), [("(1,2)", (1, 2)), ("[1, 2]", (1, 2)), ("(1L,2L)", (1, 2)), ("3", (3,)), ("(4,)", (4,)), ("(0, 2)", (0, 2)), ("(1, None)", (1, 0))])
+@pytest.mark.parametrize(
+    ("text", "shape"),
+    [
+        ("(1,2)", (1, 2)),
+        ("[1, 2]", (1, 2)),
+        ("(1L,2L)", (1, 2)),
+        ("3", (3,)),
+        ("(4,)", (4,)),
+        ("(0, 2)", (0, 2)),
+        ("(1, None)", (1, 0)),
+    ],
+)
 def test_shape_attributes_of_every_spelling(text, shape):
     assert mx.sym.var("a", __shape__=text).infer_shape_partial()[0] == [shape]
 
@@ -152,11 +200,17 @@ def test_shape_attributes_of_every_spelling(text, shape):
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_partial_inference_never_contradicts_the_full_one(data):
-    name = data.draw(st.sampled_from(["mlp", "lenet", "residual", "reshapes", "broadcasting", "deconvolution", "embedding", "recurrent"]))
+    name = data.draw(
+        st.sampled_from(
+            ["mlp", "lenet", "residual", "reshapes", "broadcasting", "deconvolution", "embedding", "recurrent"]
+        )
+    )
     symbol = networks.build(mx, name)
     shapes = networks.SHAPES[name][0]
     full = symbol.infer_shape(**shapes)
     hidden = {key: tuple(data.draw(st.sampled_from((0, size))) for size in shape) for key, shape in shapes.items()}
     for part, expected in zip(symbol.infer_shape_partial(**hidden), full, strict=True):
         for shape, whole in zip(part, expected, strict=True):
-            assert not shape or (len(shape) == len(whole) and all(s in (0, w) for s, w in zip(shape, whole, strict=True)))
+            assert not shape or (
+                len(shape) == len(whole) and all(s in (0, w) for s, w in zip(shape, whole, strict=True))
+            )

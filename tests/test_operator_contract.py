@@ -11,8 +11,7 @@ import sys
 import numpy as np
 import pytest
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, HERE)
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from operator_examples import EXAMPLES, Example
 
 import mxnet as mx
@@ -23,7 +22,7 @@ from mxnet.ops.attributes import REQUIRED, format_attribute
 from mxnet.ops.registry import all_operators, get_operator
 from mxnet.symbol.symbol import compose
 
-nd.array  # loads the operators
+HERE = os.path.dirname(os.path.abspath(__file__))
 with open(os.path.join(HERE, "oracle", "data", "operator_facts.json")) as file:
     FACTS = json.load(file)
 OPERATORS = {op.name: op for op in all_operators()}
@@ -43,7 +42,10 @@ def attributes(call: Example):
 
 
 def arrays(call: Example, dtype=None):
-    return [None if a is None else nd.array(a, dtype=dtype if dtype and a.dtype == np.float32 else a.dtype) for a in call.inputs]
+    return [
+        None if a is None else nd.array(a, dtype=dtype if dtype and a.dtype == np.float32 else a.dtype)
+        for a in call.inputs
+    ]
 
 
 def run(call: Example, inputs, **attrs):
@@ -71,6 +73,7 @@ def same(first, second):
 
 def test_every_operator_has_an_example():
     missing = set(OPERATORS) - {call.op for call in EXAMPLES} - WITHOUT_EXAMPLE
+    assert not {call.op for call in EXAMPLES} - set(OPERATORS)
     assert not missing, f"add examples to operator_examples.py for: {', '.join(sorted(missing))}"
 
 
@@ -78,7 +81,13 @@ def modes(call: Example):
     return [False, True] if OPERATORS[call.op].uses_training else [False]
 
 
-GRAPHS = [call for call in CALLS if OPERATORS[call.values[0].op].num_outputs(OPERATORS[call.values[0].op].parse_attributes(attributes(call.values[0])))]
+GRAPHS = [
+    call
+    for call in CALLS
+    if OPERATORS[call.values[0].op].num_outputs(
+        OPERATORS[call.values[0].op].parse_attributes(attributes(call.values[0]))
+    )
+]
 
 
 @pytest.mark.parametrize(
@@ -109,7 +118,7 @@ def test_results_share_no_memory_with_inputs(call):
     inputs = arrays(call)
     results = run(call, inputs)
     places = {a._data.untyped_storage().data_ptr() for a in inputs if a is not None and a.size}
-    changed = {name for name in OPERATORS[call.op].mutates}
+    changed = set(OPERATORS[call.op].mutates)
     if not changed and not call.op.endswith("_update"):
         assert all(r._data.untyped_storage().data_ptr() not in places for r in results if r.size)
 
@@ -149,7 +158,9 @@ def differentiable(call: Example):
     return tuple(i for i in floats if call.gradient is True or i in call.gradient)
 
 
-@pytest.mark.parametrize("call", [pytest.param(call, id=call.id) for call in EXAMPLES if call.op in OPERATORS and differentiable(call)])
+@pytest.mark.parametrize(
+    "call", [pytest.param(call, id=call.id) for call in EXAMPLES if call.op in OPERATORS and differentiable(call)]
+)
 def test_gradients_agree_with_finite_differences(call):
     positions = differentiable(call)
     random = np.random.RandomState(5)
@@ -172,9 +183,14 @@ def test_gradients_agree_with_finite_differences(call):
     start = [None if a is None else a.asnumpy() for a in arrays(call, "float64")]
 
     def value(position, changed):
-        moved = [None if a is None else nd.array(changed if i == position else a, dtype=a.dtype) for i, a in enumerate(start)]
+        moved = [
+            None if a is None else nd.array(changed if i == position else a, dtype=a.dtype) for i, a in enumerate(start)
+        ]
         with mx.autograd.train_mode():
-            return sum(float((out.asnumpy() * head.asnumpy()).sum()) for out, head in zip(forward(moved)[:count], heads, strict=True))
+            return sum(
+                float((out.asnumpy() * head.asnumpy()).sum())
+                for out, head in zip(forward(moved)[:count], heads, strict=True)
+            )
 
     for position in positions:
         expected = np.zeros_like(start[position])
@@ -211,7 +227,9 @@ def test_unknown_and_bad_attributes_raise_an_error_that_names_them(name):
 @pytest.mark.parametrize("call", [call for call in CALLS if len(call.values[0].inputs) > 0])
 def test_impossible_shapes_raise_mxnet_error_naming_the_operator(call):
     inputs = arrays(call)
-    inputs = [None if a is None else nd.zeros((3, 1, 2, 1, 5, 1, 7)[: 7 - i], dtype=a.dtype) for i, a in enumerate(inputs)]
+    inputs = [
+        None if a is None else nd.zeros((3, 1, 2, 1, 5, 1, 7)[: 7 - i], dtype=a.dtype) for i, a in enumerate(inputs)
+    ]
     try:
         run(call, inputs)
     except MXNetError as error:
@@ -232,17 +250,24 @@ def test_declaration_is_that_of_mxnet(name):
         for attribute, (required, default) in zip(found.values(), expected.values(), strict=True):
             assert required == (attribute.default is REQUIRED)
             if not required and not (default is None and attribute.default == ()):
-                assert attribute.parse(tuple(default) if isinstance(default, list) else default, name) == attribute.default
+                assert (
+                    attribute.parse(tuple(default) if isinstance(default, list) else default, name) == attribute.default
+                )
     if facts["auxiliary"] and set(facts["auxiliary"]) <= set(op.inputs):
         assert list(op.mutates) == facts["auxiliary"]
 
 
-@pytest.mark.parametrize("name", sorted(n for n in OPERATORS if n in FACTS and FACTS[n]["signatures"] and n not in AUXILIARY_HIDDEN))
+@pytest.mark.parametrize(
+    "name", sorted(n for n in OPERATORS if n in FACTS and FACTS[n]["signatures"] and n not in AUXILIARY_HIDDEN)
+)
 def test_public_functions_have_the_signatures_of_mxnet(name):
     for path, signature in FACTS[name]["signatures"].items():
         function = functools.reduce(getattr, path.split(".")[1:], mx)
         expected = [part.split("=")[0].strip() for part in signature.strip("()").split(", ")]
-        found = [("*" * (p.kind is p.VAR_POSITIONAL) + "**" * (p.kind is p.VAR_KEYWORD)) + p.name for p in inspect.signature(function).parameters.values()]
+        found = [
+            ("*" * (p.kind is p.VAR_POSITIONAL) + "**" * (p.kind is p.VAR_KEYWORD)) + p.name
+            for p in inspect.signature(function).parameters.values()
+        ]
         if OPERATORS[name].variadic:  # what follows *data is given by name, in any order
             found, expected = sorted(found), sorted(expected)
         assert found == expected, path
@@ -250,7 +275,9 @@ def test_public_functions_have_the_signatures_of_mxnet(name):
 
 @pytest.mark.parametrize("call", [call for call in CALLS if FACTS.get(call.values[0].op, {}).get("counted_outputs")])
 def test_files_count_the_outputs_that_mxnet_counts(call):
-    if call.op != "amp_multicast" and set(call.attrs) <= {n for n, required, _ in FACTS[call.op]["attributes"] if required}:
+    if call.op != "amp_multicast" and set(call.attrs) <= {
+        n for n, required, _ in FACTS[call.op]["attributes"] if required
+    }:
         document = json.loads(symbol_of(call).tojson())
         assert document["node_row_ptr"][-1] - document["node_row_ptr"][-2] == FACTS[call.op]["counted_outputs"]
 

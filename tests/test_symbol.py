@@ -11,12 +11,13 @@ import sys
 import numpy as np
 import pytest
 
-HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "oracle")
-sys.path.insert(0, HERE)
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "oracle"))
 import networks
 
 import mxnet as mx
 from mxnet.base import MXNetError, NotImplementedForSymbol
+
+HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "oracle")
 
 with open(os.path.join(HERE, "data", "symbol.json")) as file:
     RECORDED = json.load(file)["networks"]
@@ -33,7 +34,19 @@ def dense(**kwargs):
     return mx.sym.FullyConnected(x, num_hidden=2, name="f", **kwargs)
 
 
-FACTS = ["arguments", "outputs", "auxiliary", "inputs", "internals", "attr_dict", "debug_str", "name", "repr", "list_attr", "children"]
+FACTS = [
+    "arguments",
+    "outputs",
+    "auxiliary",
+    "inputs",
+    "internals",
+    "attr_dict",
+    "debug_str",
+    "name",
+    "repr",
+    "list_attr",
+    "children",
+]
 
 
 @pytest.mark.parametrize("fact", FACTS)
@@ -41,31 +54,63 @@ FACTS = ["arguments", "outputs", "auxiliary", "inputs", "internals", "attr_dict"
 def test_symbols_say_of_themselves_what_was_recorded(name, fact):
     symbol = networks.build(mx, name)
     found = {
-        "arguments": symbol.list_arguments, "outputs": symbol.list_outputs, "auxiliary": symbol.list_auxiliary_states,
-        "inputs": symbol.list_inputs, "internals": lambda: symbol.get_internals().list_outputs(),
-        "attr_dict": symbol.attr_dict, "debug_str": symbol.debug_str, "name": lambda: symbol.name,
-        "repr": lambda: repr(symbol), "list_attr": lambda: symbol.list_attr() if symbol.name else None,
+        "arguments": symbol.list_arguments,
+        "outputs": symbol.list_outputs,
+        "auxiliary": symbol.list_auxiliary_states,
+        "inputs": symbol.list_inputs,
+        "internals": lambda: symbol.get_internals().list_outputs(),
+        "attr_dict": symbol.attr_dict,
+        "debug_str": symbol.debug_str,
+        "name": lambda: symbol.name,
+        "repr": lambda: repr(symbol),
+        "list_attr": lambda: symbol.list_attr() if symbol.name else None,
         "children": lambda: None if symbol.get_children() is None else symbol.get_children().list_outputs(),
     }[fact]()
     assert found == RECORDED[name][fact]
 
 
-@pytest.mark.parametrize(("build", "name"), [
-    (lambda: x + y, "_plus0"), (lambda: x + 1, "_plusscalar0"), (lambda: 1 + x, "_plusscalar0"), (lambda: x - y, "_minus0"),
-    (lambda: x - 1, "_minusscalar0"), (lambda: 1 - x, "_rminusscalar0"), (lambda: x * y, "_mul0"), (lambda: 2 * x, "_mulscalar0"),
-    (lambda: x / y, "_div0"), (lambda: x / 2, "_divscalar0"), (lambda: 2 / x, "_rdivscalar0"), (lambda: x % y, "_mod0"),
-    (lambda: x % 2, "_modscalar0"), (lambda: 2 % x, "_rmodscalar0"), (lambda: x**y, "_power0"), (lambda: x**2, "_powerscalar0"),
-    (lambda: 2**x, "_rpower_scalar0"), (lambda: -x, "_mulscalar0"), (lambda: abs(x), "abs0"), (lambda: x == y, "_equal0"),
-    (lambda: x != 2, "_not_equal_scalar0"), (lambda: x > y, "_greater0"), (lambda: 2 > x, "_lesser_scalar0"),
-    (lambda: x >= 1, "_greater_equal_scalar0"), (lambda: x < y, "_lesser0"), (lambda: x <= 1, "_lesser_equal_scalar0"),
-    (lambda: mx.sym.maximum(x, y), "_maximum0"), (lambda: mx.sym.minimum(2, x), "_minimumscalar0"),
-    (lambda: mx.sym.hypot(x, 2), "_hypotscalar0"), (lambda: mx.sym.pow(2, x), "_rpowerscalar0"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("build", "name"),
+    [
+        (lambda: x + y, "_plus0"),
+        (lambda: x + 1, "_plusscalar0"),
+        (lambda: 1 + x, "_plusscalar0"),
+        (lambda: x - y, "_minus0"),
+        (lambda: x - 1, "_minusscalar0"),
+        (lambda: 1 - x, "_rminusscalar0"),
+        (lambda: x * y, "_mul0"),
+        (lambda: 2 * x, "_mulscalar0"),
+        (lambda: x / y, "_div0"),
+        (lambda: x / 2, "_divscalar0"),
+        (lambda: 2 / x, "_rdivscalar0"),
+        (lambda: x % y, "_mod0"),
+        (lambda: x % 2, "_modscalar0"),
+        (lambda: 2 % x, "_rmodscalar0"),
+        (lambda: x**y, "_power0"),
+        (lambda: x**2, "_powerscalar0"),
+        (lambda: 2**x, "_rpower_scalar0"),
+        (lambda: -x, "_mulscalar0"),
+        (lambda: abs(x), "abs0"),
+        (lambda: x == y, "_equal0"),
+        (lambda: x != 2, "_not_equal_scalar0"),
+        (lambda: x > y, "_greater0"),
+        (lambda: 2 > x, "_lesser_scalar0"),
+        (lambda: x >= 1, "_greater_equal_scalar0"),
+        (lambda: x < y, "_lesser0"),
+        (lambda: x <= 1, "_lesser_equal_scalar0"),
+        (lambda: mx.sym.maximum(x, y), "_maximum0"),
+        (lambda: mx.sym.minimum(2, x), "_minimumscalar0"),
+        (lambda: mx.sym.hypot(x, 2), "_hypotscalar0"),
+        (lambda: mx.sym.pow(2, x), "_rpowerscalar0"),
+    ],
+)
 def test_arithmetic_makes_recorded_names(build, name):
     assert build().name == name
 
 
-@pytest.mark.parametrize("build", [lambda: x + "a", lambda: x + [1], lambda: None + x, lambda: x + None, lambda: "a" * x])
+@pytest.mark.parametrize(
+    "build", [lambda: x + "a", lambda: x + [1], lambda: None + x, lambda: x + None, lambda: "a" * x]
+)
 def test_arithmetic_with_other_types_raises(build):
     with pytest.raises(TypeError, match="not supported"):
         build()
@@ -119,9 +164,12 @@ def test_calling_a_symbol_replaces_variables_and_leaves_the_original():
     weight = mx.sym.var("w")
     assert net(f_weight=weight).infer_shape(x=(1, 5))[0] == [(1, 5), (2, 5), (2,)]
     for call, error in [
-        (lambda: net(q=y), MXNetError), (lambda: net(y), MXNetError), (lambda: net(y, x=y), TypeError),
-        (lambda: net(x=3), TypeError), (lambda: net(x=mx.sym.Group([x, y])), MXNetError),
-    ]:  # fmt: skip
+        (lambda: net(q=y), MXNetError),
+        (lambda: net(y), MXNetError),
+        (lambda: net(y, x=y), TypeError),
+        (lambda: net(x=3), TypeError),
+        (lambda: net(x=mx.sym.Group([x, y])), MXNetError),
+    ]:
         with pytest.raises(error):
             call()
 
@@ -136,7 +184,7 @@ def test_composed_graph_computes_the_composition():
 def test_multipliers_reach_the_variables_that_are_made(given):
     shown = {"num_hidden": "2", "__lr_mult__": "1", "lr_mult": "1"}
     assert dense(attr=given).attr_dict() == {"f_weight": shown, "f_bias": shown, "f": shown}
-    assert dense(**{key: 1 for key in given}).attr_dict() == dense(attr=given).attr_dict()
+    assert dense(**dict.fromkeys(given, 1)).attr_dict() == dense(attr=given).attr_dict()
     assert dense(attr=given).attr("lr_mult") == dense(attr=given).attr("__lr_mult__") == "1"
 
 
@@ -144,17 +192,28 @@ def test_attr_overrides_attributes_of_the_operator():
     assert dense(attr={"num_hidden": "5"}).infer_shape(x=(1, 3))[1] == [(1, 5)]
 
 
-@pytest.mark.parametrize(("given", "message"), [
-    ({"weight_lr_mult": "1"}, "(?s)deprecated.*weight=w"), ({"foo": "1"}, "Cannot find argument 'foo'"), ({"__foo": "1"}, "Cannot find argument"),
-    ({"name": "z"}, "Cannot find argument 'name'"), ({"num_hidden": "z"}, "num_hidden is 'z'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"weight_lr_mult": "1"}, "(?s)deprecated.*weight=w"),
+        ({"foo": "1"}, "Cannot find argument 'foo'"),
+        ({"__foo": "1"}, "Cannot find argument"),
+        ({"name": "z"}, "Cannot find argument 'name'"),
+        ({"num_hidden": "z"}, "num_hidden is 'z'"),
+    ],
+)
 def test_other_names_in_attr_are_errors(given, message):
     with pytest.raises(MXNetError, match=message):
         dense(attr=given)
 
 
 def test_attributes_are_strings():
-    for call in (lambda: dense(attr={"__a__": 1}), lambda: mx.sym.var("a", attr={"__a__": 1}), lambda: x._set_attr(a=1), lambda: mx.AttrScope(a=1)):
+    for call in (
+        lambda: dense(attr={"__a__": 1}),
+        lambda: mx.sym.var("a", attr={"__a__": 1}),
+        lambda: x._set_attr(a=1),
+        lambda: mx.AttrScope(a=1),
+    ):
         with pytest.raises(ValueError, match="string"):
             call()
 
@@ -170,14 +229,27 @@ def test_attribute_scopes_nest_and_reach_every_node():
 
 def test_variables_keep_what_they_are_told():
     # Recorded.
-    made = mx.sym.var("a", shape=(1, 2), lr_mult=2.0, wd_mult=0, dtype="float16", init=mx.init.One(), attr={"k": "v"}, stype="default")
+    made = mx.sym.var(
+        "a", shape=(1, 2), lr_mult=2.0, wd_mult=0, dtype="float16", init=mx.init.One(), attr={"k": "v"}, stype="default"
+    )
     assert made.list_attr() == {
-        "__storage_type__": "0", "__init__": '["one", {}]', "__dtype__": "2", "__wd_mult__": "0", "wd_mult": "0",
-        "__lr_mult__": "2.0", "lr_mult": "2.0", "__shape__": "(1, 2)", "k": "v",
-    }  # fmt: skip
+        "__storage_type__": "0",
+        "__init__": '["one", {}]',
+        "__dtype__": "2",
+        "__wd_mult__": "0",
+        "wd_mult": "0",
+        "__lr_mult__": "2.0",
+        "lr_mult": "2.0",
+        "__shape__": "(1, 2)",
+        "k": "v",
+    }
     assert made.infer_shape()[0] == [(1, 2)] and made.infer_type()[0] == [np.float16]
     assert mx.sym.var("a", __foo__=1).list_attr() == {"__foo__": "1"}
-    for call, error in ((lambda: mx.sym.var("a", foo=1), ValueError), (lambda: mx.sym.var(3), TypeError), (lambda: mx.sym.var("a", stype="q"), ValueError)):
+    for call, error in (
+        (lambda: mx.sym.var("a", foo=1), ValueError),
+        (lambda: mx.sym.var(3), TypeError),
+        (lambda: mx.sym.var("a", stype="q"), ValueError),
+    ):
         with pytest.raises(error):
             call()
 
@@ -186,7 +258,11 @@ def test_setting_attributes_later():
     net = dense()
     net._set_attr(__note__="hi", num_hidden="7")
     assert net.attr("__note__") == "hi" and net.infer_shape(x=(1, 2))[1] == [(1, 7)]
-    for call in (lambda: net._set_attr(foo="1"), lambda: net._set_attr(num_hidden="q"), lambda: mx.sym.Group([x, y])._set_attr(__a__="1")):
+    for call in (
+        lambda: net._set_attr(foo="1"),
+        lambda: net._set_attr(num_hidden="q"),
+        lambda: mx.sym.Group([x, y])._set_attr(__a__="1"),
+    ):
         with pytest.raises(MXNetError):
             call()
     assert net.attr("num_hidden") == "7"

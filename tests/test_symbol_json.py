@@ -11,13 +11,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "oracle")
-sys.path.insert(0, HERE)
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "oracle"))
 import networks
 import symbol_files
 
 import mxnet as mx
 from mxnet.base import MXNetError
+
+HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "oracle")
 
 with open(os.path.join(HERE, "data", "symbol.json")) as file:
     RECORDED = json.load(file)
@@ -88,22 +89,37 @@ def changed(path, value, name="operator_attributes_in_attrs"):
     return json.dumps(document)
 
 
-@pytest.mark.parametrize(("text", "message"), [
-    ("", "JSON"), ("foo", "JSON"), ("[]", "object"), ("{}", "nodes"), ("[" * 100_000, "JSON"), ("{\"nodes\": 3}", "nodes"),
-    (changed(["heads"], KeyError), "heads"), (changed(["heads"], []), "heads is empty"), (changed(["heads"], [[9, 0, 0]]), "head 0.*node 9"),
-    (changed(["heads"], [[3, 4, 0]]), "head 0.*output 4 of 'fc'"), (changed(["heads"], [3]), "head 0"),
-    (changed(["nodes", 3, "op"], "FooBar"), r"node 3 \(FooBar 'fc'\).*not registered"),
-    (changed(["nodes", 3, "op"], 7), "node 3.*'op' is 7"), (changed(["nodes", 2], "x"), "node 2 is 'x'"),
-    (changed(["nodes", 3, "inputs"], [[0, 0, 0], [3, 0, 0], [2, 0, 0]]), "node 3.*node 3; only nodes 0 to 2"),
-    (changed(["nodes", 3, "inputs"], [[0, 0, 0], [-1, 0, 0], [2, 0, 0]]), "node 3.*node -1"),
-    (changed(["nodes", 3, "inputs"], [[0, 1, 0], [1, 0, 0], [2, 0, 0]]), "output 1 of 'data'"),
-    (changed(["nodes", 3, "inputs"], [[0, 0, 0]]), "node 3.*1 inputs; expected 3"),
-    (changed(["nodes", 3, "inputs"], [["a", 0, 0]]), "node 3"), (changed(["nodes", 3, "inputs"], [[True, 0, 0]]), "node 3"),
-    (changed(["nodes", 3, "attrs"], {"num_hidden": "x"}), "node 3.*num_hidden is 'x'"),
-    (changed(["nodes", 3, "attrs"], {"num_hidden": 3}), "node 3.*object of strings"), (changed(["nodes", 3, "attrs"], {}), "node 3.*num_hidden"),
-    (changed(["nodes", 3, "attrs"], {"num_hidden": "3", "foo": "1"}), "node 3.*foo"), (changed(["nodes", 0, "inputs"], [[0, 0]]), "node 0"),
-    (changed(["attrs", "mxnet_version"], "x"), "mxnet_version"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "JSON"),
+        ("foo", "JSON"),
+        ("[]", "object"),
+        ("{}", "nodes"),
+        ("[" * 100_000, "JSON"),
+        ('{"nodes": 3}', "nodes"),
+        (changed(["heads"], KeyError), "heads"),
+        (changed(["heads"], []), "heads is empty"),
+        (changed(["heads"], [[9, 0, 0]]), "head 0.*node 9"),
+        (changed(["heads"], [[3, 4, 0]]), "head 0.*output 4 of 'fc'"),
+        (changed(["heads"], [3]), "head 0"),
+        (changed(["nodes", 3, "op"], "FooBar"), r"node 3 \(FooBar 'fc'\).*not registered"),
+        (changed(["nodes", 3, "op"], 7), "node 3.*'op' is 7"),
+        (changed(["nodes", 2], "x"), "node 2 is 'x'"),
+        (changed(["nodes", 3, "inputs"], [[0, 0, 0], [3, 0, 0], [2, 0, 0]]), "node 3.*node 3; only nodes 0 to 2"),
+        (changed(["nodes", 3, "inputs"], [[0, 0, 0], [-1, 0, 0], [2, 0, 0]]), "node 3.*node -1"),
+        (changed(["nodes", 3, "inputs"], [[0, 1, 0], [1, 0, 0], [2, 0, 0]]), "output 1 of 'data'"),
+        (changed(["nodes", 3, "inputs"], [[0, 0, 0]]), "node 3.*1 inputs; expected 3"),
+        (changed(["nodes", 3, "inputs"], [["a", 0, 0]]), "node 3"),
+        (changed(["nodes", 3, "inputs"], [[True, 0, 0]]), "node 3"),
+        (changed(["nodes", 3, "attrs"], {"num_hidden": "x"}), "node 3.*num_hidden is 'x'"),
+        (changed(["nodes", 3, "attrs"], {"num_hidden": 3}), "node 3.*object of strings"),
+        (changed(["nodes", 3, "attrs"], {}), "node 3.*num_hidden"),
+        (changed(["nodes", 3, "attrs"], {"num_hidden": "3", "foo": "1"}), "node 3.*foo"),
+        (changed(["nodes", 0, "inputs"], [[0, 0]]), "node 0"),
+        (changed(["attrs", "mxnet_version"], "x"), "mxnet_version"),
+    ],
+)
 def test_bad_files_raise_an_error_that_names_the_place(text, message):
     with pytest.raises(MXNetError, match=f"(?s){message}"):
         mx.sym.load_json(text)
@@ -118,10 +134,20 @@ def test_a_deep_network_loads_and_saves_without_recursion():
 
 
 LEAVES = st.one_of(
-    st.none(), st.booleans(), st.integers(-3, 10**20), st.floats(allow_nan=False), st.text(max_size=6),
-    st.sampled_from(["null", "relu", "Reshape", "Concat", "(2, 3)", "(1e9,", "9" * 400, "[[[[", "__shape__", "Convolution", "None"]),
-)  # fmt: skip
-TREES = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4), max_leaves=8)
+    st.none(),
+    st.booleans(),
+    st.integers(-3, 10**20),
+    st.floats(allow_nan=False),
+    st.text(max_size=6),
+    st.sampled_from(
+        ["null", "relu", "Reshape", "Concat", "(2, 3)", "(1e9,", "9" * 400, "[[[[", "__shape__", "Convolution", "None"]
+    ),
+)
+TREES = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    max_leaves=8,
+)
 
 
 def paths(tree, here=()):

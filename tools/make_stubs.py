@@ -20,14 +20,23 @@ from mxnet.ops.namespaces import public_names
 from mxnet.ops.registry import Operator, get_operator
 
 PACKAGE = pathlib.Path(mx.__file__).parent
-MODULES = {"op": "", "_internal": "_internal", "contrib": "contrib", "image": "image", "linalg": "linalg", "sparse": "sparse"}
+MODULES = {
+    "op": "",
+    "_internal": "_internal",
+    "contrib": "contrib",
+    "image": "image",
+    "linalg": "linalg",
+    "sparse": "sparse",
+}
 TYPES = {
-    "a boolean": "bool", "an integer": "int", "a number": "float", "a string": "str", "a dtype": "Any", "a literal": "Any",
+    "a boolean": "bool", "an integer": "int", "a number": "float", "a string": "str",
+    "a dtype": "Any", "a literal": "Any",
     "a tuple of integers such as (3, 3)": "int | Sequence[int]",
     "a tuple of integers or None such as (0, None)": "int | Sequence[int | None]",
     "a tuple of numbers such as (0.5, 1.0)": "float | Sequence[float]",
 }  # fmt: skip
-HEAD = "# Made by tools/make_stubs.py; do not edit.\nfrom collections.abc import Sequence\nfrom typing import Any, Literal\n"
+NOTE = "# Made by tools/make_stubs.py; do not edit."
+HEAD = f"{NOTE}\nfrom collections.abc import Sequence\nfrom typing import Any, Literal\n"
 
 
 def attribute_type(op: Operator, name: str) -> str:
@@ -99,7 +108,7 @@ def package_stub(package: str) -> str:
 
 def root_stub() -> str:
     """The text of the stub of `mxnet` itself, whose parts load at their first use."""
-    lines = ["# Made by tools/make_stubs.py; do not edit.", "__version__: str", "__distribution_version__: str"]
+    lines = [NOTE, "__version__: str", "__distribution_version__: str"]
     tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
     lines += [
         f"from .{node.module} import {item.name} as {item.name}"
@@ -107,7 +116,9 @@ def root_stub() -> str:
     ]  # fmt: skip
     for name, (module, attribute) in sorted(mx._LAZY.items()):
         if (PACKAGE / f"{module}.py").exists() or (PACKAGE / module / "__init__.py").exists():
-            lines.append(f"from .{module} import {attribute} as {name}" if attribute else f"from . import {module} as {name}")
+            lines.append(
+                f"from .{module} import {attribute} as {name}" if attribute else f"from . import {module} as {name}"
+            )
     return "\n".join(lines) + "\n"
 
 

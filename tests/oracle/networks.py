@@ -17,9 +17,24 @@ def network(*shapes, **options):
     return register
 
 
-@network({"data": (2, 5)}, {"data": (2, 5, 3)}, {}, {"data": (0, 5)}, {"fc1_weight": (4, 7)}, {"data": (2, 5), "fc1_weight": (4, 6)},
-         {"softmax_label": (3,)}, {"fc1_weight": (0, 7)}, {"data": (2, 5), "softmax_label": (3,)},
-         dtypes=[{}, {"data": "float16"}, {"data": "float64"}, {"fc1_weight": "float16"}, {"data": "float16", "fc1_weight": "float32"}])
+@network(
+    {"data": (2, 5)},
+    {"data": (2, 5, 3)},
+    {},
+    {"data": (0, 5)},
+    {"fc1_weight": (4, 7)},
+    {"data": (2, 5), "fc1_weight": (4, 6)},
+    {"softmax_label": (3,)},
+    {"fc1_weight": (0, 7)},
+    {"data": (2, 5), "softmax_label": (3,)},
+    dtypes=[
+        {},
+        {"data": "float16"},
+        {"data": "float64"},
+        {"fc1_weight": "float16"},
+        {"data": "float16", "fc1_weight": "float32"},
+    ],
+)
 def mlp(mx):
     data = mx.sym.Variable("data")
     net = mx.sym.FullyConnected(data, name="fc1", num_hidden=4)
@@ -28,8 +43,15 @@ def mlp(mx):
     return mx.sym.SoftmaxOutput(net, name="softmax")
 
 
-@network({"data": (2, 1, 28, 28)}, {"data": (0, 1, 28, 28)}, {"data": (2, 0, 28, 28)}, {"data": (2, 1, 0, 28)}, {"data": (1, 28, 28)},
-         {"data": (2, 1, 28)}, dtypes=[{}, {"data": "float16"}])
+@network(
+    {"data": (2, 1, 28, 28)},
+    {"data": (0, 1, 28, 28)},
+    {"data": (2, 0, 28, 28)},
+    {"data": (2, 1, 0, 28)},
+    {"data": (1, 28, 28)},
+    {"data": (2, 1, 28)},
+    dtypes=[{}, {"data": "float16"}],
+)
 def lenet(mx):
     data = mx.symbol.Variable("data")
     net = mx.symbol.Convolution(data=data, kernel=(5, 5), num_filter=20)
@@ -50,8 +72,9 @@ def residual(mx):
     data = mx.sym.Variable("data")
     body = mx.sym.BatchNorm(data, name="bn0", fix_gamma=False, eps=2e-5, momentum=0.9)
     body = mx.sym.Activation(body, act_type="relu", name="relu0")
-    body = mx.sym.Convolution(body, num_filter=3, kernel=(3, 3), stride=(1, 1), pad=(1, 1), no_bias=True, workspace=256,
-                              name="conv0")
+    body = mx.sym.Convolution(
+        body, num_filter=3, kernel=(3, 3), stride=(1, 1), pad=(1, 1), no_bias=True, workspace=256, name="conv0"
+    )
     body = mx.sym.BatchNorm(body, name="bn1", fix_gamma=True, use_global_stats=True)
     return mx.sym.Group([body + data, mx.sym.BlockGrad(body)])
 
@@ -67,14 +90,31 @@ def many_outputs(mx):
     return mx.sym.Group(list(parts) + [parts[0] * parts[11]])
 
 
-@network({"a": (2, 3)}, {"a": (2, 0), "b": (0, 3)}, {"b": (2, 3)}, {"a": (2, 3), "b": (2, 4)}, {"a": (2, 3), "b": (2, 3, 1)},
-         dtypes=[{}, {"a": "int32"}, {"b": "float64"}, {"a": "int32", "b": "float32"}])
+@network(
+    {"a": (2, 3)},
+    {"a": (2, 0), "b": (0, 3)},
+    {"b": (2, 3)},
+    {"a": (2, 3), "b": (2, 4)},
+    {"a": (2, 3), "b": (2, 3, 1)},
+    dtypes=[{}, {"a": "int32"}, {"b": "float64"}, {"a": "int32", "b": "float32"}],
+)
 def arithmetic(mx):
     a, b = mx.sym.Variable("a"), mx.sym.Variable("b")
-    x = (a + b) * 2 - 3 / a + a / 2 - (1 - b) + b ** 2 + 2 ** a - (-a) % 3 + 7 % b
+    x = (a + b) * 2 - 3 / a + a / 2 - (1 - b) + b**2 + 2**a - (-a) % 3 + 7 % b
     y = (a > b) + (a >= 1) + (a < b) + (a <= 2) + (a == b) + (a != 0.5)
-    return mx.sym.Group([x * y, a * 1e-5 + 1e20, mx.sym.maximum(a, 2), mx.sym.minimum(a, b), mx.sym.hypot(a, b),
-                         mx.sym.pow(2, b), abs(a), a + 0.1, a * 100000000000])
+    return mx.sym.Group(
+        [
+            x * y,
+            a * 1e-5 + 1e20,
+            mx.sym.maximum(a, 2),
+            mx.sym.minimum(a, b),
+            mx.sym.hypot(a, b),
+            mx.sym.pow(2, b),
+            abs(a),
+            a + 0.1,
+            a * 100000000000,
+        ]
+    )
 
 
 @network({"data": (2, 3)}, {})
@@ -82,7 +122,9 @@ def attributes(mx):
     with mx.AttrScope(ctx_group="dev1", __mine__="1"):
         data = mx.sym.Variable("data", lr_mult=2.0, wd_mult=0.5, attr={"owner": "me"})
         weight = mx.sym.Variable("w", shape=(4, 3), dtype="float32", init=mx.initializer.One(), __foo__="bar")
-        net = mx.sym.FullyConnected(data, weight, num_hidden=4, name="fc", lr_mult=3, attr={"__wd_mult__": "7", "__note__": "hi"})
+        net = mx.sym.FullyConnected(
+            data, weight, num_hidden=4, name="fc", lr_mult=3, attr={"__wd_mult__": "7", "__note__": "hi"}
+        )
         with mx.AttrScope(ctx_group="dev2"):
             net = mx.sym.BatchNorm(net, name="bn")
             net = net + 1
@@ -91,22 +133,16 @@ def attributes(mx):
 
 @network({"a": (2,)})
 def escapes(mx):
-    a = mx.sym.Variable("a", attr={"text": "q\"uote \\ back / slash \t tab \n line \r ret", "uni": "caf\u00e9 \u4f60"})
+    a = mx.sym.Variable("a", attr={"text": 'q"uote \\ back / slash \t tab \n line \r ret', "uni": "caf\u00e9 \u4f60"})
     return mx.sym.relu(a, name="b'\"\\ \u00e9", attr={"__ctl__": "x\x0b\x0c\x08\x01y", "__empty__": ""})
 
 
 @network({"data": (5, 3)}, {})
 def legacy_rnn(mx):
     state = mx.sym.zeros((0, 4), name="begin")
-    for step in range(2):
-        i2h = mx.sym.FullyConnected(mx.sym.Variable("data"), mx.sym.Variable("iw") if not step else w, num_hidden=4, no_bias=True,
-                                    name="i2h%d" % step)
-        w = i2h.get_children()[1]
-        h2h = mx.sym.FullyConnected(state, num_hidden=4, name="h2h%d" % step)
-        state = mx.sym.Activation(i2h + h2h, act_type="tanh", name="t%d_out" % step)
-        if step == 0:
-            break
-    return state
+    i2h = mx.sym.FullyConnected(mx.sym.Variable("data"), mx.sym.Variable("iw"), num_hidden=4, no_bias=True, name="i2h0")
+    h2h = mx.sym.FullyConnected(state, num_hidden=4, name="h2h0")
+    return mx.sym.Activation(i2h + h2h, act_type="tanh", name="t0_out")
 
 
 @network({"data": (5, 3)})
@@ -124,24 +160,49 @@ def embedding(mx):
 
 @network({"data": (1, 4, 5, 5)}, {"data": (1, 0, 5, 5)}, {"up_weight": (4, 2, 4, 4)})
 def deconvolution(mx):
-    net = mx.sym.Deconvolution(mx.sym.Variable("data"), kernel=(4, 4), stride=(2, 2), pad=(1, 1), num_filter=2, name="up")
+    net = mx.sym.Deconvolution(
+        mx.sym.Variable("data"), kernel=(4, 4), stride=(2, 2), pad=(1, 1), num_filter=2, name="up"
+    )
     return mx.sym.LeakyReLU(net, act_type="prelu", name="prelu")
 
 
 @network({"x": (2, 3, 4)}, {"x": (0, 3, 4)}, {"x": (2, 3, 5)}, {})
 def reshapes(mx):
     x = mx.sym.Variable("x")
-    return mx.sym.Group([
-        mx.sym.Reshape(x, shape=(-1, 4)), x.reshape((0, -1)), x.reshape((-2,)), mx.sym.reshape(x, shape=(-4, 1, 2, -2)),
-        x.reshape((2, -3)), mx.sym.Flatten(x), x.flatten(), mx.sym.expand_dims(x, axis=1), mx.sym.transpose(x, axes=(2, 0, 1)),
-        mx.sym.transpose(x), mx.sym.slice(x, begin=(0, None), end=(1, 2)), mx.sym.slice_axis(x, axis=-1, begin=1, end=None),
-        mx.sym.swapaxes(x, 0, 1), mx.sym.tile(x, reps=(2, 1)), mx.sym.stack(x, x, axis=1), x.sum(axis=1), x.mean(),
-        mx.sym.max(x, axis=(0, 2), keepdims=True), mx.sym.argmax(x, axis=1), mx.sym.broadcast_axis(x.sum(axis=0, keepdims=1), axis=0, size=3),
-    ])
+    return mx.sym.Group(
+        [
+            mx.sym.Reshape(x, shape=(-1, 4)),
+            x.reshape((0, -1)),
+            x.reshape((-2,)),
+            mx.sym.reshape(x, shape=(-4, 1, 2, -2)),
+            x.reshape((2, -3)),
+            mx.sym.Flatten(x),
+            x.flatten(),
+            mx.sym.expand_dims(x, axis=1),
+            mx.sym.transpose(x, axes=(2, 0, 1)),
+            mx.sym.transpose(x),
+            mx.sym.slice(x, begin=(0, None), end=(1, 2)),
+            mx.sym.slice_axis(x, axis=-1, begin=1, end=None),
+            mx.sym.swapaxes(x, 0, 1),
+            mx.sym.tile(x, reps=(2, 1)),
+            mx.sym.stack(x, x, axis=1),
+            x.sum(axis=1),
+            x.mean(),
+            mx.sym.max(x, axis=(0, 2), keepdims=True),
+            mx.sym.argmax(x, axis=1),
+            mx.sym.broadcast_axis(x.sum(axis=0, keepdims=1), axis=0, size=3),
+        ]
+    )
 
 
-@network({"a": (2, 1), "b": (1, 3)}, {"a": (2, 1)}, {"a": (2, 0), "b": (1, 3)}, {"a": (2, 2), "b": (2, 3)}, {"a": (2, 3, 4), "b": (4,)},
-         dtypes=[{}, {"a": "int64"}])
+@network(
+    {"a": (2, 1), "b": (1, 3)},
+    {"a": (2, 1)},
+    {"a": (2, 0), "b": (1, 3)},
+    {"a": (2, 2), "b": (2, 3)},
+    {"a": (2, 3, 4), "b": (4,)},
+    dtypes=[{}, {"a": "int64"}],
+)
 def broadcasting(mx):
     a, b = mx.sym.Variable("a"), mx.sym.Variable("b")
     return mx.sym.broadcast_mul(mx.sym.broadcast_add(a, b), mx.sym.broadcast_maximum(a, b))
@@ -151,10 +212,15 @@ def broadcasting(mx):
 def losses(mx):
     data, label = mx.sym.Variable("data"), mx.sym.Variable("label")
     fc = mx.sym.FullyConnected(data, num_hidden=1, name="fc")
-    return mx.sym.Group([
-        mx.sym.LogisticRegressionOutput(fc, label, name="log"), mx.sym.MAERegressionOutput(fc, label, grad_scale=2.0),
-        mx.sym.MakeLoss(mx.sym.square(fc), normalization="batch"), mx.sym.make_loss(fc.abs()), mx.sym.BlockGrad(fc),
-    ])
+    return mx.sym.Group(
+        [
+            mx.sym.LogisticRegressionOutput(fc, label, name="log"),
+            mx.sym.MAERegressionOutput(fc, label, grad_scale=2.0),
+            mx.sym.MakeLoss(mx.sym.square(fc), normalization="batch"),
+            mx.sym.make_loss(fc.abs()),
+            mx.sym.BlockGrad(fc),
+        ]
+    )
 
 
 @network({"data": (4, 5)}, {"data": (4, 0)}, dtypes=[{}, {"data": "float16"}, {"data": "int32"}])
@@ -163,24 +229,46 @@ def picking(mx):
     top = mx.sym.topk(data, k=2, ret_typ="both", axis=1, name="top")
     index = mx.sym.argsort(data, is_ascend=False)
     hot = mx.sym.one_hot(mx.sym.Variable("which"), depth=5, on_value=2, off_value=-1.5)
-    return mx.sym.Group([top, index, mx.sym.cast(data, dtype="float64"), mx.sym.clip(data, a_min=-1, a_max=0.5), hot * data,
-                         mx.sym.where(data > 0, data, hot), mx.sym.norm(data, ord=1, axis=(1,))])
+    return mx.sym.Group(
+        [
+            top,
+            index,
+            mx.sym.cast(data, dtype="float64"),
+            mx.sym.clip(data, a_min=-1, a_max=0.5),
+            hot * data,
+            mx.sym.where(data > 0, data, hot),
+            mx.sym.norm(data, ord=1, axis=(1,)),
+        ]
+    )
 
 
 @network({"x": (3, 4)}, {"x": (3, 4), "y": (4, 2)}, {"y": (4, 2)}, {"x": (3, 4), "y": (5, 2)})
 def products(mx):
     x, y = mx.sym.Variable("x"), mx.sym.Variable("y")
-    return mx.sym.add_n(mx.sym.dot(x, y), mx.sym.dot(y, x, transpose_a=True, transpose_b=True).T
-                        if hasattr(mx.sym.Symbol, "T") and not isinstance(mx.sym.Symbol.T, property) else mx.sym.dot(x, y))
+    return mx.sym.add_n(
+        mx.sym.dot(x, y),
+        mx.sym.dot(y, x, transpose_a=True, transpose_b=True).T
+        if hasattr(mx.sym.Symbol, "T") and not isinstance(mx.sym.Symbol.T, property)
+        else mx.sym.dot(x, y),
+    )
 
 
 @network({})
 def sources(mx):
-    return mx.sym.Group([
-        mx.sym.zeros((2, 3)), mx.sym.ones((2,), dtype="int32"), mx.sym.full((2, 2), 3.5), mx.sym.arange(0, 10, 2), mx.sym.eye(3, k=1),
-        mx.sym.zeros_like(mx.sym.ones((4,))), mx.sym.arange(5), mx.sym.linspace(0, 1, 5),
-        mx.sym.random.uniform(0, 1, shape=(2, 2)), mx.sym.random.normal(loc=1.0, scale=2, shape=3),
-    ])
+    return mx.sym.Group(
+        [
+            mx.sym.zeros((2, 3)),
+            mx.sym.ones((2,), dtype="int32"),
+            mx.sym.full((2, 2), 3.5),
+            mx.sym.arange(0, 10, 2),
+            mx.sym.eye(3, k=1),
+            mx.sym.zeros_like(mx.sym.ones((4,))),
+            mx.sym.arange(5),
+            mx.sym.linspace(0, 1, 5),
+            mx.sym.random.uniform(0, 1, shape=(2, 2)),
+            mx.sym.random.normal(loc=1.0, scale=2, shape=3),
+        ]
+    )
 
 
 @network({"data": (2, 3, 6, 6)}, {"data": (2, 3, 0, 6)})
@@ -217,8 +305,15 @@ def prefixed(mx):
 
 @network({"data": (7, 2, 3)}, {"data": (0, 2, 3)}, {})
 def recurrent(mx):
-    return mx.sym.RNN(mx.sym.Variable("data"), state_size=5, num_layers=2, mode="lstm", bidirectional=True, state_outputs=True,
-                      name="rnn")
+    return mx.sym.RNN(
+        mx.sym.Variable("data"),
+        state_size=5,
+        num_layers=2,
+        mode="lstm",
+        bidirectional=True,
+        state_outputs=True,
+        name="rnn",
+    )
 
 
 def build(mx, name):
@@ -229,16 +324,26 @@ def build(mx, name):
 
 def describe(mx, name):
     """Everything that a symbol says of itself, without arrays."""
+    import re
     import warnings
 
     import numpy as np
 
     symbol = build(mx, name)
     facts = {
-        "json": symbol.tojson(), "arguments": symbol.list_arguments(), "outputs": symbol.list_outputs(),
-        "auxiliary": symbol.list_auxiliary_states(), "inputs": symbol.list_inputs(),
-        "internals": symbol.get_internals().list_outputs(), "attr_dict": symbol.attr_dict(), "debug_str": symbol.debug_str(),
-        "name": symbol.name, "repr": repr(symbol), "list_attr": symbol.list_attr() if symbol.name else None, "shapes": [], "dtypes": [],
+        "json": symbol.tojson(),
+        "arguments": symbol.list_arguments(),
+        "outputs": symbol.list_outputs(),
+        "auxiliary": symbol.list_auxiliary_states(),
+        "inputs": symbol.list_inputs(),
+        "internals": symbol.get_internals().list_outputs(),
+        "attr_dict": symbol.attr_dict(),
+        "debug_str": symbol.debug_str(),
+        "name": symbol.name,
+        "repr": repr(symbol),
+        "list_attr": symbol.list_attr() if symbol.name else None,
+        "shapes": [],
+        "dtypes": [],
         "children": symbol.get_children().list_outputs() if symbol.get_children() is not None else None,
     }
 
@@ -248,7 +353,7 @@ def describe(mx, name):
             try:
                 result = convert(function())
             except mx.MXNetError as error:
-                return {"error": str(error)}
+                return {"error": re.sub(r"\[\d\d:\d\d:\d\d\] \S+ ", "", str(error))}
         return {"result": result, "warnings": [str(w.message) for w in caught]}
 
     def lists(result):
@@ -258,25 +363,39 @@ def describe(mx, name):
         return [None if part is None else [None if d is None else np.dtype(d).name for d in part] for part in result]
 
     for shapes in SHAPES[name]:
-        facts["shapes"].append({
-            "full": attempt(lambda: symbol.infer_shape(**shapes), lists),
-            "partial": attempt(lambda: symbol.infer_shape_partial(**shapes), lists),
-        })
+        facts["shapes"].append(
+            {
+                "full": attempt(lambda given=shapes: symbol.infer_shape(**given), lists),
+                "partial": attempt(lambda given=shapes: symbol.infer_shape_partial(**given), lists),
+            }
+        )
     for dtypes in DTYPES[name]:
-        facts["dtypes"].append({
-            "full": attempt(lambda: symbol.infer_type(**dtypes), names),
-            "partial": attempt(lambda: symbol.infer_type_partial(**dtypes), names),
-        })
+        facts["dtypes"].append(
+            {
+                "full": attempt(lambda given=dtypes: symbol.infer_type(**given), names),
+                "partial": attempt(lambda given=dtypes: symbol.infer_type_partial(**given), names),
+            }
+        )
     return facts
 
 
 #: networks whose numbers are compared, with the shapes to bind (no random numbers)
 BOUND = {
-    "mlp": {"data": (2, 5)}, "residual": {"data": (2, 3, 8, 8)}, "many_inputs": {"x%d" % i: (2, 3) for i in range(12)},
-    "many_outputs": {"x": (2, 12)}, "arithmetic": {"a": (2, 3)}, "attributes": {"data": (2, 3)}, "legacy_rnn": {"data": (5, 3)},
-    "zeros_sum": {"data": (5, 3)}, "deconvolution": {"data": (1, 4, 5, 5)}, "reshapes": {"x": (2, 3, 4)},
-    "broadcasting": {"a": (2, 1), "b": (1, 3)}, "losses": {"data": (2, 6)}, "shared": {"a": (2, 3), "b": (2, 3)},
-    "composed": {"data": (2, 3)}, "lenet": {"data": (2, 1, 28, 28)},
+    "mlp": {"data": (2, 5)},
+    "residual": {"data": (2, 3, 8, 8)},
+    "many_inputs": {"x%d" % i: (2, 3) for i in range(12)},
+    "many_outputs": {"x": (2, 12)},
+    "arithmetic": {"a": (2, 3)},
+    "attributes": {"data": (2, 3)},
+    "legacy_rnn": {"data": (5, 3)},
+    "zeros_sum": {"data": (5, 3)},
+    "deconvolution": {"data": (1, 4, 5, 5)},
+    "reshapes": {"x": (2, 3, 4)},
+    "broadcasting": {"a": (2, 1), "b": (1, 3)},
+    "losses": {"data": (2, 6)},
+    "shared": {"a": (2, 3), "b": (2, 3)},
+    "composed": {"data": (2, 3)},
+    "lenet": {"data": (2, 1, 28, 28)},
 }
 
 

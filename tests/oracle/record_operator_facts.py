@@ -1,6 +1,6 @@
 """Collects what tests/test_operator_contract.py compares: `record_operator_facts.py FOLDER` with MXNet 1.9.1.
 
-FOLDER holds operators.json and python_api.tsv (the facts of the reference). For each operator: names, inputs, attributes
+FOLDER holds operators.json and python_api.tsv, the facts of the reference. For each operator: names, inputs, attributes
 with defaults, auxiliary states, the names of the outputs, how many outputs a symbol file counts for it, and signatures.
 """
 
@@ -44,7 +44,9 @@ if __name__ == "__main__":
     with open(os.path.join(folder, "operators.json")) as file:
         operators = json.load(file)["operators"]
     for entry in operators:
-        if entry["kind"] == "backward" or entry["name"].startswith(("_np", "_foreach", "_while", "_cond", "_quantize", "_sg_")):
+        if entry["kind"] == "backward" or entry["name"].startswith(
+            ("_np", "_foreach", "_while", "_cond", "_quantize", "_sg_")
+        ):
             continue
         try:
             outputs = counted_outputs(entry)
@@ -60,7 +62,9 @@ if __name__ == "__main__":
             "outputs": (entry.get("symbol") or {}).get("outputs"),
             "counted_outputs": outputs,
             "signatures": {
-                n: signatures[n] for n in entry["python"] if n in signatures and ".np" not in n and n.startswith(("mxnet.nd.", "mxnet.sym."))
+                n: signatures[n]
+                for n in entry["python"]
+                if n in signatures and ".np" not in n and n.startswith(("mxnet.nd.", "mxnet.sym."))
             },
         }
     with open(os.path.join(HERE, "data", "operator_facts.json"), "w") as file:

@@ -19,7 +19,9 @@ def document(nodes, heads, version=None, **fields):
 
 def dense(version=None, pair=2, **fields):
     inputs = [[0, 0, 0][:pair], [1, 0, 0][:pair], [2, 0, 0][:pair]]
-    return document(variables("data", "w", "b") + [node("FullyConnected", "fc", inputs, **fields)], [[3, 0, 0][:pair]], version)
+    return document(
+        variables("data", "w", "b") + [node("FullyConnected", "fc", inputs, **fields)], [[3, 0, 0][:pair]], version
+    )
 
 
 DOCUMENTS = {
@@ -33,24 +35,44 @@ DOCUMENTS = {
     ),
     "multipliers_in_version_1": dense(attr={"num_hidden": "3", "weight_lr_mult": "4", "lr_mult": "2"}, version=1000),
     "variables_with_attributes": document(
-        [node("null", "data", [], attr={"lr_mult": "2", "foo": "x", "weight_lr_mult": "3", "__shape__": "(2,3)"}),
-         node("relu", "r", [[0, 0]])], [[1, 0]]),
+        [
+            node("null", "data", [], attr={"lr_mult": "2", "foo": "x", "weight_lr_mult": "3", "__shape__": "(2,3)"}),
+            node("relu", "r", [[0, 0]]),
+        ],
+        [[1, 0]],
+    ),
     "auxiliary_states_missing": document(
-        variables("data", "g", "b") + [node("BatchNorm", "bn", [[0, 0], [1, 0], [2, 0]], param={"eps": "0.1"}, attr={"ctx_group": "z"})],
-        [[3, 0]]),
+        variables("data", "g", "b")
+        + [node("BatchNorm", "bn", [[0, 0], [1, 0], [2, 0]], param={"eps": "0.1"}, attr={"ctx_group": "z"})],
+        [[3, 0]],
+    ),
     "arguments_missing": document(
-        variables("data") + [node("FullyConnected", "fc", [[0, 0]], param={"num_hidden": "3"}, attr={"ctx_group": "q"})], [[1, 0]]),
-    "old_names": document(variables("x", "y") + [node("_Plus", "p", [[0, 0], [1, 0]]), node("Softmax", "s", [[2, 0], [1, 0]])], [[3, 0]]),
-    "old_argmax": document(variables("x") + [node("argmax", "q", [[0, 0]], attrs={"axis": "-1"})], [[1, 0]], version=904),
-    "new_argmax": document(variables("x") + [node("argmax", "q", [[0, 0]], attrs={"axis": "-1"})], [[1, 0]], version=905),
+        variables("data")
+        + [node("FullyConnected", "fc", [[0, 0]], param={"num_hidden": "3"}, attr={"ctx_group": "q"})],
+        [[1, 0]],
+    ),
+    "old_names": document(
+        variables("x", "y") + [node("_Plus", "p", [[0, 0], [1, 0]]), node("Softmax", "s", [[2, 0], [1, 0]])], [[3, 0]]
+    ),
+    "old_argmax": document(
+        variables("x") + [node("argmax", "q", [[0, 0]], attrs={"axis": "-1"})], [[1, 0]], version=904
+    ),
+    "new_argmax": document(
+        variables("x") + [node("argmax", "q", [[0, 0]], attrs={"axis": "-1"})], [[1, 0]], version=905
+    ),
     "equal_names": document(variables("x", "x") + [node("elemwise_add", "q", [[0, 0], [1, 0]])], [[2, 0]]),
     "backward_source": document([node("null", "x", [], backward_source_id=-1)], [[0, 0]]),
     "several_heads": document(
         variables("x") + [node("SliceChannel", "s", [[0, 0]], attrs={"num_outputs": "3"}), node("relu", "r", [[1, 1]])],
-        [[1, 0], [1, 2], [2, 0]], version=10500),
+        [[1, 0], [1, 2], [2, 0]],
+        version=10500,
+    ),
     "control_dependencies": document(variables("x") + [node("relu", "r", [[0, 0]], control_deps=[0])], [[1, 0]]),
     "python_2_numbers": document(
-        variables("x") + [node("Reshape", "r", [[0, 0]], attrs={"shape": "(2L, -1L)", "reverse": "0"})], [[1, 0]], version=10000),
+        variables("x") + [node("Reshape", "r", [[0, 0]], attrs={"shape": "(2L, -1L)", "reverse": "0"})],
+        [[1, 0]],
+        version=10000,
+    ),
 }
 
 
@@ -60,6 +82,9 @@ def read(mx, name):
 
     symbol = mx.sym.load_json(json.dumps(DOCUMENTS[name]))
     return {
-        "arguments": symbol.list_arguments(), "auxiliary": symbol.list_auxiliary_states(), "outputs": symbol.list_outputs(),
-        "attr_dict": symbol.attr_dict(), "json": symbol.tojson(),
+        "arguments": symbol.list_arguments(),
+        "auxiliary": symbol.list_auxiliary_states(),
+        "outputs": symbol.list_outputs(),
+        "attr_dict": symbol.attr_dict(),
+        "json": symbol.tojson(),
     }
