@@ -27,7 +27,7 @@ def _shortcut(channels: int, strides: int, in_channels: int) -> nn.Conv2D:
 
 
 class _ResidualV1(HybridBlock):
-    """What version 1 computes: ``relu(body(x) + shortcut(x))``, the shortcut a normalised 1x1 convolution or x."""
+    """What blocks of version 1 share: relu comes after the sum of body and shortcut."""
 
     def __init__(self, channels: int, stride: int, downsample: bool = False, in_channels: int = 0, **kwargs: Any):
         super().__init__(**kwargs)
@@ -40,9 +40,8 @@ class _ResidualV1(HybridBlock):
     def _fill(self, channels: int, stride: int, in_channels: int) -> None:
         raise NotImplementedError
 
-    def hybrid_forward(self, F: Any, x: Any) -> Any:
-        out = self.body(x)
-        return F.Activation(out + (x if self.downsample is None else self.downsample(x)), act_type="relu")
+    def _residual(self, x: Any) -> Any:
+        return x if self.downsample is None else self.downsample(x)
 
 
 class BasicBlockV1(_ResidualV1):
@@ -61,6 +60,9 @@ class BasicBlockV1(_ResidualV1):
             _conv3x3(channels, stride, in_channels), nn.BatchNorm(), nn.Activation("relu"),
             _conv3x3(channels, 1, channels), nn.BatchNorm(),
         )  # fmt: skip
+
+    def hybrid_forward(self, F: Any, x: Any) -> Any:
+        return F.Activation(self._residual(x) + self.body(x), act_type="relu")
 
 
 class BottleneckV1(_ResidualV1):
@@ -82,6 +84,9 @@ class BottleneckV1(_ResidualV1):
             _conv3x3(inner, 1, inner), nn.BatchNorm(), nn.Activation("relu"),
             nn.Conv2D(channels, kernel_size=1, strides=1), nn.BatchNorm(),
         )  # fmt: skip
+
+    def hybrid_forward(self, F: Any, x: Any) -> Any:
+        return F.Activation(self.body(x) + self._residual(x), act_type="relu")
 
 
 class BasicBlockV2(HybridBlock):
