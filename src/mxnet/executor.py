@@ -53,7 +53,7 @@ class Executor:
         self._arg_names = symbol.list_arguments()
         self._aux_names = symbol.list_auxiliary_states()
         self._output_names = symbol.list_outputs()
-        self._reqs = _grad_reqs(grad_req, self._arg_names)
+        self._reqs = grad_reqs(grad_req, self._arg_names)
         for name, argument, gradient in zip(self._arg_names, self.arg_arrays, self.grad_arrays, strict=True):
             if gradient is not None and gradient.shape != argument.shape:
                 raise MXNetError(f"the gradient array of {name} has shape {gradient.shape}; expected {argument.shape}.")
@@ -73,10 +73,13 @@ class Executor:
             for node in graph.variables
         ]
         self._names = [node.name for node in graph.variables]
-        arrays = {name: array for name, (array, _) in zip(self._names, self._inputs, strict=True)}
-        for name, (array, _) in zip(self._names, self._inputs, strict=True):
-            if array.shape != arrays[name].shape:
-                raise MXNetError(f"two arguments are named {name!r} and have shapes {array.shape}, {arrays[name].shape}.")
+        arrays = {name: bound for name, (bound, _) in zip(self._names, self._inputs, strict=True)}
+        for name, (bound, _) in zip(self._names, self._inputs, strict=True):
+            if bound.shape != arrays[name].shape:
+                raise MXNetError(
+                    f"two arguments are named {name!r} and have shapes {bound.shape} and {arrays[name].shape}; "
+                    "arguments of one name must have one shape."
+                )
         shapes, dtypes = _check_shapes(graph, arrays)
         self._program = Program(resolve_creation(graph, shapes))
         self._states: dict[Any, dict[str, Any]] = {}
@@ -148,8 +151,8 @@ class Executor:
 
     def _input_tensors(self, differentiate: bool) -> list[Tensor]:
         tensors = []
-        for array, position in self._inputs:
-            tensor = array._data
+        for bound, position in self._inputs:
+            tensor = bound._data
             if differentiate and position is not None and self._reqs[position] != "null" and tensor.is_floating_point():
                 tensor = self._leaves[position] = tensor.detach().requires_grad_()
             tensors.append(tensor)
@@ -232,7 +235,9 @@ class Executor:
             if any(not isinstance(value, NDArray) for value in given):
                 raise TypeError("inputs must be NDArray")
         if len(given) > len(self.outputs):
-            raise MXNetError(f"Executor.backward: {len(given)} gradients were given; there are {len(self.outputs)} outputs.")
+            raise MXNetError(
+                f"Executor.backward: {len(given)} gradients were given; there are {len(self.outputs)} outputs."
+            )
         given += [None] * (len(self.outputs) - len(given))
         heads = []
         for position, (value, output, is_loss) in enumerate(zip(given, self.outputs, self._loss_heads, strict=True)):
@@ -245,8 +250,8 @@ class Executor:
                 raise TypeError("inputs must be NDArray")
             if value.shape != output.shape:
                 raise MXNetError(
-                    f"Executor.backward: the gradient for output {self._output_names[position]} has shape {value.shape}; "
-                    f"expected {output.shape}."
+                    f"Executor.backward: the gradient for output {self._output_names[position]} has shape "
+                    f"{value.shape}; expected {output.shape}."
                 )
             heads.append(value._data.to(self._device, output._data.dtype))
         return heads
@@ -310,6 +315,18 @@ class Executor:
         """The symbol as it is executed."""
         return type(self._symbol)(self._program.graph)
 
+    def memory_plan(self, optimizer: Any = None, budget: Any = None) -> Any:
+        """The storage that a training step of this executor needs; see `Symbol.memory_plan`.
+
+        Arguments without a gradient count as inputs, the others as parameters.
+        """
+        from .symbol.planning import plan_symbol
+
+        shapes = {name: array.shape for name, array in zip(self._arg_names, self.arg_arrays, strict=True)}
+        dtypes = {name: array._data.dtype for name, array in zip(self._arg_names, self.arg_arrays, strict=True)}
+        inputs = {name for name, req in zip(self._arg_names, self._reqs, strict=True) if req == "null"}
+        return plan_symbol(self._symbol, True, self._reqs, optimizer, budget, dtypes, shapes, inputs)
+
     def debug_str(self) -> str:
         """The nodes and the storage of their results, as text."""
         return self._symbol.debug_str() + f"Total {self._bytes >> 20} MB allocated\n"
@@ -322,7 +339,7 @@ def _unique(names: list[str], arrays: Sequence[Any]) -> dict[str, Any]:
     return dict(zip(names, arrays, strict=True))
 
 
-def _grad_reqs(grad_req: Any, names: list[str]) -> list[str]:
+def grad_reqs(grad_req: Any, names: list[str]) -> list[str]:
     """For each argument "null", "write" or "add"."""
     if isinstance(grad_req, str):
         reqs = [grad_req] * len(names)
@@ -396,7 +413,7 @@ def bind(
     else:
         grads = _as_arrays(names, args_grad, "args_grad", True)
     aux = _as_arrays(aux_names, [] if aux_states is None else aux_states, "aux_states", False)
-    reqs = _grad_reqs(grad_req, names)
+    reqs = grad_reqs(grad_req, names)
     reqs = ["null" if grad is None else req for req, grad in zip(reqs, grads, strict=True)]
     return Executor(None, symbol, ctx, reqs, group2ctx, arrays, grads, aux)
 
@@ -420,7 +437,7 @@ def simple_bind(
             f"simple_bind: the shapes of {', '.join(missing)} can't be inferred from {shapes}; give more shapes."
         )
     arg_types, _, aux_types = symbol._infer_dtypes((), type_dict or {}, "float32")
-    reqs = _grad_reqs(grad_req, names)
+    reqs = grad_reqs(grad_req, names)
 
     def make(name: str, shape: tuple[int, ...], dtype: Any, shared: dict[str, NDArray]) -> NDArray:
         if shared_buffer is not None and name in shared_buffer and name in shared:
@@ -431,9 +448,13 @@ def simple_bind(
         return _from_buffer(name, shape, dtype, shared_buffer, ctx)
 
     shareable = set(shared_arg_names or ())
-    old_args = {n: a for n, a in shared_exec.arg_dict.items() if n in shareable} if shared_exec else {}
-    old_grads = {n: a for n, a in shared_exec.grad_dict.items() if n in shareable and a is not None} if shared_exec else {}
-    old_aux = shared_exec.aux_dict if shared_exec else {}
+    old_args: dict[str, NDArray] = {}
+    old_grads: dict[str, NDArray | None] = {}
+    old_aux: dict[str, NDArray] = {}
+    if shared_exec is not None:
+        old_args = {n: a for n, a in shared_exec.arg_dict.items() if n in shareable}
+        old_grads = {n: g for n, g in shared_exec.grad_dict.items() if n in shareable and g is not None}
+        old_aux = shared_exec.aux_dict
     args = [make(n, s, d, old_args) for n, s, d in zip(names, arg_shapes, arg_types, strict=True)]
     grads = []
     for name, shape, dtype, req in zip(names, arg_shapes, arg_types, reqs, strict=True):

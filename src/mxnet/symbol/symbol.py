@@ -89,7 +89,7 @@ class Symbol:
         if isinstance(index, str):
             found = [value for value, name in zip(self._outputs, self.list_outputs(), strict=True) if name == index]
             if len(found) != 1:
-                problem = "Cannot find output that matches name" if not found else "There are multiple outputs with name"
+                problem = "There are multiple outputs with name" if found else "Cannot find output that matches name"
                 raise ValueError(f'{problem} "{index}"')
             return type(self)(found)
         if isinstance(index, slice):
@@ -147,7 +147,9 @@ class Symbol:
         Raises: DeprecationWarning as an error with recursive; use attr_dict.
         """
         if recursive:
-            raise DeprecationWarning("Symbol.list_attr with recursive=True has been deprecated. Please use attr_dict instead.")
+            raise DeprecationWarning(
+                "Symbol.list_attr with recursive=True has been deprecated. Please use attr_dict instead."
+            )
         return _shown_attributes(self._outputs[0].node) if self.name is not None else {}
 
     def attr_dict(self) -> dict[str, dict[str, str]]:
@@ -181,7 +183,9 @@ class Symbol:
         if args and kwargs:
             raise TypeError("compose only accept input Symbols either as positional or keyword arguments, not both")
         if args:
-            raise MXNetError("General composition only support kwargs for now: pass each symbol by the variable's name.")
+            raise MXNetError(
+                "General composition only support kwargs for now: pass each symbol by the variable's name."
+            )
         for key, symbol in kwargs.items():
             if not isinstance(symbol, Symbol):
                 raise TypeError("Compose expect `Symbol` as arguments")
@@ -406,6 +410,26 @@ class Symbol:
 
         return self.bind(ctx or current_context(), kwargs, grad_req="null").forward()
 
+    def memory_plan(
+        self, training: bool = True, grad_req: Any = "write", optimizer: Any = None, budget: Any = None,
+        type_dict: dict[str, Any] | None = None, **shapes: tuple[int, ...],
+    ) -> Any:  # fmt: skip
+        """The storage that a forward pass or a training step of an executor needs; nothing is computed or allocated.
+
+        Args:
+            training: a training step, forward and backward; otherwise a forward pass.
+            grad_req: as for `simple_bind`; one string means the arguments that are parameters.
+            optimizer: Optimizer or its name, whose states are counted.
+            budget: not supported yet.
+            type_dict: dtypes of arguments by name.
+            shapes: shapes of the inputs by name. These, and labels, are inputs; the other arguments are parameters.
+        Returns: a MemoryPlan: planned_bytes, peak_bytes and so on; `str()` is a table, `plot()` a picture.
+        Raises: MXNetError if a shape can't be inferred, or an operator can't be planned without values.
+        """
+        from .planning import plan_symbol
+
+        return plan_symbol(self, training, grad_req, optimizer, budget, type_dict, shapes)
+
     def gradient(self, wrt: list[str]) -> Symbol:
         """Not available, as in MXNet 1.9.1: bind the symbol and call backward.
 
@@ -539,8 +563,8 @@ def _checked_attributes(op: Operator | None, given: dict[str, Any] | None) -> di
             )
         if op is not None and key not in op.attributes and key not in USER_ATTRIBUTES and not _is_hidden(key):
             raise MXNetError(
-                f"Cannot find argument {key!r}, Possible Arguments: {', '.join((*op.inputs, *op.attributes)) or 'none'}, "
-                f"in operator {op.name}; strings of your own begin and end with two underscores."
+                f"Cannot find argument {key!r}, Possible Arguments: "
+                f"{', '.join((*op.inputs, *op.attributes)) or 'none'}, in operator {op.name}; strings of your own begin and end with two underscores."
             )
         checked[_hidden_key(key)] = value
     return checked

@@ -1,0 +1,202 @@
+"""How much memory a forward pass or a training step needs, and when: from shapes alone, before anything is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..ops.dtypes import torch_dtype
+from .lowering import LoweredProgram, lower
+from .program import Program
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """One block of memory that results need while the step runs.
+
+    label   what makes it: a node of the graph, or the gradient of one
+    nbytes  its size
+    first   step of the program that makes it
+    last    last step that needs it; the number of steps if it outlives the program
+    """
+
+    label: str
+    nbytes: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class MemoryPlan:
+    """The storage of a forward pass or a training step. All sizes are in bytes.
+
+    planned_bytes      all storage that results need while the step runs; parameters and inputs are apart
+    lower_bound_bytes  the largest sum of results needed at one time: no plan of these operations needs less
+    unshared_bytes     what the results would take if each kept storage of its own
+    parameter_bytes    arguments without the inputs, and auxiliary states
+    input_bytes        arguments whose shapes were given: data and labels
+    gradient_bytes     the arrays that take the gradients of arguments
+    optimizer_bytes    states of the optimizer
+    peak_bytes         everything together
+    num_steps          operations in the program
+    num_forward        those of the forward pass, which come first
+    buffers            the blocks of results, in order of the step that makes them
+
+    Kernels may use workspaces of their own within one operation; they are not part of these numbers.
+    """
+
+    planned_bytes: int
+    lower_bound_bytes: int
+    unshared_bytes: int
+    parameter_bytes: int
+    input_bytes: int
+    gradient_bytes: int
+    optimizer_bytes: int
+    num_steps: int
+    num_forward: int
+    buffers: tuple[Buffer, ...] = field(repr=False)
+
+    @property
+    def peak_bytes(self) -> int:
+        """Parameters, inputs, gradients, optimizer states and results together."""
+        apart = self.parameter_bytes + self.input_bytes + self.gradient_bytes + self.optimizer_bytes
+        return apart + self.planned_bytes
+
+    def profile(self) -> list[int]:
+        """Bytes of results held during each step."""
+        changes = [0] * (self.num_steps + 2)
+        for buffer in self.buffers:
+            changes[buffer.first] += buffer.nbytes
+            changes[buffer.last + 1] -= buffer.nbytes
+        held, total = [], 0
+        for change in changes[: self.num_steps]:
+            total += change
+            held.append(total)
+        return held
+
+    def peak_step(self) -> int:
+        """The step during which results hold most."""
+        held = self.profile()
+        return max(range(len(held)), key=held.__getitem__) if held else 0
+
+    def __str__(self) -> str:
+        rows = [
+            ("results, each in storage of its own", self.unshared_bytes),
+            ("results, planned", self.planned_bytes),
+            ("results, lower bound", self.lower_bound_bytes),
+            ("parameters", self.parameter_bytes),
+            ("inputs", self.input_bytes),
+            ("gradients", self.gradient_bytes),
+            ("optimizer states", self.optimizer_bytes),
+            ("everything together", self.peak_bytes),
+        ]
+        lines = [f"{name:<38}{_megabytes(nbytes):>14}" for name, nbytes in rows]
+        step = self.peak_step()
+        largest = sorted((b for b in self.buffers if b.first <= step <= b.last), key=lambda b: -b.nbytes)[:12]
+        lines.append(f"Largest of the results held at the peak, step {step} of {self.num_steps}:")
+        lines += [f"  {b.label:<36}{_megabytes(b.nbytes):>14}   steps {b.first} to {b.last}" for b in largest]
+        return "\n".join(lines)
+
+    def plot(self, path: str | None = None) -> Any:
+        """A picture of the storage that results hold over the steps.
+
+        Args:
+            path: file to write it to, for example "plan.png".
+        Returns: the matplotlib figure.
+        Raises: ImportError without matplotlib.
+        """
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(9, 4), layout="constrained")
+        axes = figure.subplots()
+        held = [nbytes / 2**20 for nbytes in self.profile()]
+        axes.fill_between(range(len(held)), held, step="mid", color="#4c78a8", alpha=0.6, linewidth=0)
+        axes.plot(held, drawstyle="steps-mid", color="#2f4b6e", linewidth=1)
+        if self.num_forward < self.num_steps:
+            axes.axvline(self.num_forward - 0.5, color="#888888", linestyle="--", linewidth=1)
+            axes.annotate("backward", (self.num_forward, 0), xytext=(5, 6), textcoords="offset points",
+                          color="#333333")  # fmt: skip
+        step = self.peak_step()
+        axes.plot([step], held[step : step + 1], "o", color="#e45756", markersize=5)
+        axes.set_title(f"planned {_megabytes(self.planned_bytes)}, unshared {_megabytes(self.unshared_bytes)}")
+        axes.set(xlabel="step of the program", ylabel="results held (MB)", xlim=(0, max(len(held) - 1, 1)), ylim=0)
+        if path is not None:
+            figure.savefig(path, dpi=150)
+        return figure
+
+
+def _megabytes(nbytes: int) -> str:
+    return f"{nbytes / 2**20:,.1f} MB"
+
+
+def live_ranges(lowered: LoweredProgram) -> dict[int, tuple[int, int]]:
+    """The steps of the first and the last use of each storage of results; outputs and gradients outlive the program.
+
+    Gradients of outputs, which the executor makes when backward begins, count as results.
+    """
+    first: dict[int, int] = {}
+    last: dict[int, int] = {}
+    for step, instruction in enumerate(lowered.instructions):
+        for value in (*instruction.reads, *(output for output in instruction.outputs if output is not None)):
+            storage = lowered.storage_of(value)
+            if lowered.storages[storage].kind == "result":
+                first.setdefault(storage, step)
+                last[storage] = step
+    end = len(lowered.instructions)
+    for value in (*lowered.outputs, *(value for value in lowered.gradients.values() if value is not None)):
+        if lowered.storage_of(value) in first:
+            last[lowered.storage_of(value)] = end
+    ranges = {storage: (first[storage], last[storage]) for storage in first}
+    ranges.update((lowered.storage_of(value), (lowered.num_forward, end)) for value in lowered.head_grads)
+    return ranges
+
+
+def plan_memory(
+    program: Program, shapes: Mapping[str, tuple[int, ...]], dtypes: Mapping[str, str], *, training: bool,
+    wanted: Sequence[str], inputs: Iterable[str], optimizer_bytes: int = 0,
+) -> MemoryPlan:  # fmt: skip
+    """The plan for a graph.
+
+    Args:
+        program: the graph, made ready to run.
+        shapes, dtypes: of every variable, by name.
+        training: whether operators run in training mode.
+        wanted: the variables whose gradients are asked for.
+        inputs: the variables that are data and labels rather than parameters.
+        optimizer_bytes: size of the states of the optimizer.
+    Raises: MXNetError if an operator can't be planned without values.
+    """
+    lowered = lower(program, shapes, dtypes, training=training, wanted=wanted)
+    ranges = live_ranges(lowered)
+    buffers = tuple(
+        Buffer(lowered.storages[storage].label, lowered.storages[storage].nbytes, *ranges[storage])
+        for storage in sorted(ranges, key=lambda storage: ranges[storage])
+        if lowered.storages[storage].nbytes
+    )
+    changes: dict[int, int] = {}
+    for buffer in buffers:
+        changes[buffer.first] = changes.get(buffer.first, 0) + buffer.nbytes
+        changes[buffer.last + 1] = changes.get(buffer.last + 1, 0) - buffer.nbytes
+    held = peak = 0
+    for step in sorted(changes):
+        held += changes[step]
+        peak = max(peak, held)
+
+    def size(names: Iterable[str]) -> int:
+        return sum(_size(shapes[name], dtypes[name]) for name in names)
+
+    given = set(inputs)
+    return MemoryPlan(
+        planned_bytes=peak, lower_bound_bytes=peak, unshared_bytes=sum(buffer.nbytes for buffer in buffers),
+        parameter_bytes=size(name for name in shapes if name not in given), input_bytes=size(given & set(shapes)),
+        gradient_bytes=size(wanted), optimizer_bytes=optimizer_bytes, num_steps=len(lowered.instructions),
+        num_forward=lowered.num_forward, buffers=buffers,
+    )  # fmt: skip
+
+
+def _size(shape: tuple[int, ...], dtype: str) -> int:
+    size = torch_dtype(dtype).itemsize
+    for extent in shape:
+        size *= extent
+    return size

@@ -1,0 +1,96 @@
+"""Memory plans of symbols: what a forward pass or training step needs, from the shapes of its inputs alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from ..base import MXNetError
+from ..context import Context
+from ..graph.creation import resolve_creation
+from ..graph.graph import Value
+from ..graph.infer import infer_dtypes, infer_shapes, is_known
+from ..graph.memory import MemoryPlan, plan_memory
+from ..graph.program import Program
+from ..ndarray.invoke import wrap
+from ..ndarray.ndarray import NDArray
+from ..ops.dtypes import dtype_name, torch_dtype
+
+
+def plan_symbol(
+    symbol: Any, training: bool, grad_req: Any, optimizer: Any, budget: Any, type_dict: Mapping[str, Any] | None,
+    shapes: Mapping[str, tuple[int, ...]], inputs: set[str] | None = None,
+) -> MemoryPlan:  # fmt: skip
+    """The plan for a symbol; see `Symbol.memory_plan`. inputs: default those with a shape, and labels."""
+    if budget is not None:
+        raise MXNetError("memory_plan: a budget is not supported yet; leave it out (docs/status.md).")
+    graph = symbol.graph
+    names = symbol.list_inputs()
+    for name in shapes:
+        if name not in names:
+            raise MXNetError(f"memory_plan: there is no argument {name!r}; the arguments are {', '.join(names)}.")
+    dtypes = infer_dtypes(graph, {name: dtype_name(dtype) for name, dtype in (type_dict or {}).items()})
+    known = infer_shapes(graph, {name: tuple(shape) for name, shape in shapes.items()}, dtypes)  # type: ignore[arg-type]
+    variables = {node.name: Value(node, 0) for node in graph.variables}
+    missing = [name for name, value in variables.items() if not is_known(known[value])]
+    if missing:
+        raise MXNetError(f"memory_plan: the shapes of {', '.join(missing)} can't be inferred; give more shapes.")
+    found: dict[str, tuple[int, ...]] = {name: known[value] for name, value in variables.items()}  # type: ignore[misc]
+    kinds: dict[str, str] = {name: dtypes[value] or "float32" for name, value in variables.items()}
+    inputs = {*shapes, *_labels(symbol)} if inputs is None else inputs
+    wanted = _wanted(symbol, grad_req, inputs, kinds) if training else []
+    return plan_memory(
+        Program(resolve_creation(graph, known)), found, kinds, training=training, wanted=wanted, inputs=inputs,
+        optimizer_bytes=optimizer_state_bytes(optimizer, {n: (found[n], kinds[n]) for n in wanted}),
+    )  # fmt: skip
+
+
+def _labels(symbol: Any) -> set[str]:
+    """The variables that output operators take as labels; their shapes follow from the data."""
+    labels = set()
+    for node in symbol.graph.nodes:
+        if node.op is not None and node.op.is_loss:
+            for name, value in zip(node.input_names, node.inputs, strict=True):
+                if name == "label" and value.node.op is None:
+                    labels.add(value.node.name)
+    return labels
+
+
+def _wanted(symbol: Any, grad_req: Any, inputs: set[str], dtypes: Mapping[str, str]) -> list[str]:
+    """The arguments whose gradients are asked for; one string asks for those of all parameters."""
+    from ..executor import grad_reqs
+
+    names = symbol.list_arguments()
+    reqs = dict(zip(names, grad_reqs(grad_req, names), strict=True))
+    if isinstance(grad_req, str):
+        reqs.update(dict.fromkeys(inputs, "null"))
+    return [name for name in names if reqs[name] != "null" and torch_dtype(dtypes[name]).is_floating_point]
+
+
+def optimizer_state_bytes(optimizer: Any, weights: Mapping[str, tuple[tuple[int, ...], str]]) -> int:
+    """The bytes of the states that an optimizer (or the one with this name) keeps for weights; none are made."""
+    if optimizer is None:
+        return 0
+    from .. import optimizer as optimizers
+
+    if isinstance(optimizer, str):
+        optimizer = optimizers.create(optimizer)
+    total = 0
+    with FakeTensorMode():
+        for index, (shape, dtype) in enumerate(weights.values()):
+            weight = wrap(NDArray, torch.empty(shape, dtype=torch_dtype(dtype)), Context("cpu", 0))
+            state = optimizer.create_state_multi_precision(index, weight)
+            storages = {id(a._data.untyped_storage()): a._data.untyped_storage().nbytes() for a in _arrays(state)}
+            total += sum(storages.values())
+    return total
+
+
+def _arrays(state: Any) -> Iterator[NDArray]:
+    if isinstance(state, NDArray):
+        yield state
+    elif isinstance(state, list | tuple):
+        for item in state:
+            yield from _arrays(item)

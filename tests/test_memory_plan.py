@@ -1,0 +1,166 @@
+"""Memory plans: from shapes alone, and equal to what a step then holds."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import mxnet as mx
+from mxnet import nd
+from mxnet.graph.lowering import lower
+from mxnet.graph.program import Program
+from mxnet.storage_counter import StorageCounter
+
+
+def lenet():
+    x = mx.sym.var("data")
+    for number, filters in enumerate((8, 16)):
+        x = mx.sym.Convolution(x, num_filter=filters, kernel=(5, 5), name=f"conv{number}")
+        x = mx.sym.Pooling(mx.sym.Activation(x, act_type="tanh"), kernel=(2, 2), stride=(2, 2), pool_type="max")
+    x = mx.sym.Activation(mx.sym.FullyConnected(x, num_hidden=50, name="fc0"), act_type="relu")
+    return mx.sym.SoftmaxOutput(mx.sym.FullyConnected(x, num_hidden=10, name="fc1"), name="softmax")
+
+
+def residual():
+    x = mx.sym.var("data")
+    x = mx.sym.Convolution(x, num_filter=8, kernel=(3, 3), pad=(1, 1), no_bias=True, name="c0")
+    for number in range(2):
+        y = mx.sym.Activation(mx.sym.BatchNorm(x, fix_gamma=False, name=f"bn{number}"), act_type="relu")
+        x = x + mx.sym.Convolution(y, num_filter=8, kernel=(3, 3), pad=(1, 1), no_bias=True, name=f"c{number + 1}")
+    x = mx.sym.Pooling(x, global_pool=True, pool_type="avg", kernel=(1, 1))
+    x = mx.sym.Dropout(mx.sym.Flatten(x), p=0.5)
+    return mx.sym.SoftmaxOutput(mx.sym.FullyConnected(x, num_hidden=10, name="fc"), name="softmax")
+
+
+NETWORKS = {"lenet": (lenet, (4, 1, 28, 28)), "residual": (residual, (2, 3, 16, 16))}
+
+
+def executor_of(network, shape, grad_req):
+    return network.simple_bind(mx.cpu(), grad_req=grad_req, data=shape)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_training_step_holds_exactly_the_planned_bytes(name):
+    make, shape = NETWORKS[name]
+    network = make()
+    plan = network.memory_plan(data=shape)
+    grad_req = {n: "write" for n in network.list_arguments() if n not in ("data", "softmax_label")}
+    executor = executor_of(network, shape, grad_req)
+    executor.forward(is_train=True)
+    executor.backward()  # what is made once is made now
+    with StorageCounter() as counter:
+        executor.forward(is_train=True)
+        executor.backward()
+    assert counter.peak == plan.planned_bytes == plan.lower_bound_bytes
+    assert plan.planned_bytes < plan.unshared_bytes
+    assert plan.parameter_bytes == sum(
+        a.size * 4 for n, a in {**executor.arg_dict, **executor.aux_dict}.items() if n not in ("data", "softmax_label")
+    )
+    assert plan.gradient_bytes == sum(a.size * 4 for a in executor.grad_arrays if a is not None)
+    assert plan.input_bytes == (executor.arg_dict["data"].size + shape[0]) * 4
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_forward_pass_holds_exactly_the_planned_bytes(name):
+    make, shape = NETWORKS[name]
+    network = make()
+    plan = network.memory_plan(training=False, data=shape)
+    executor = executor_of(network, shape, "null")
+    executor.forward()
+    with StorageCounter() as counter:
+        executor.forward()
+    assert counter.peak == plan.planned_bytes
+    assert plan.gradient_bytes == 0
+
+
+def test_planning_computes_and_allocates_nothing():
+    # Terabytes of parameters and results would fit nowhere.
+    x = mx.sym.var("data")
+    for number in range(4):
+        x = mx.sym.Activation(mx.sym.FullyConnected(x, num_hidden=1_000_000, name=f"fc{number}"), act_type="relu")
+    plan = mx.sym.MakeLoss(x).memory_plan(data=(1_000_000, 10))
+    assert plan.parameter_bytes == plan.gradient_bytes == 4 * (10**6 * (10 + 3 * 10**6) + 4 * 10**6)
+    assert plan.planned_bytes > 2 * 10**13
+
+
+def test_lowered_program_gives_the_bits_of_the_executor():
+    network = residual()
+    shape = (2, 3, 16, 16)
+    names = network.list_inputs()
+    arg_shapes, _, aux_shapes = network.infer_shape(data=shape)
+    shapes = dict(zip(network.list_arguments(), arg_shapes, strict=True))
+    shapes.update(zip(network.list_auxiliary_states(), aux_shapes, strict=True))
+    wanted = [n for n in network.list_arguments() if n not in ("data", "softmax_label")]
+    lowered = lower(Program(network.graph), shapes, dict.fromkeys(names, "float32"), training=True, wanted=wanted)
+    torch.manual_seed(0)
+    values = {n: torch.rand(shapes[n]) for n in names}
+    grad_req = dict.fromkeys(wanted, "write")
+    executor = executor_of(network, shape, grad_req)
+    for n, value in values.items():
+        {**executor.arg_dict, **executor.aux_dict}[n][:] = nd.from_torch(value)
+    mx.random.seed(5)
+    executor.forward(is_train=True)
+    executor.backward()
+    mx.random.seed(5)
+    slots = [None] * len(lowered.values)
+    for n, index in lowered.inputs.items():
+        slots[index] = values[n]
+    for step, instruction in enumerate(lowered.instructions):
+        if step == lowered.num_forward:
+            for head, output in zip(lowered.head_grads, lowered.outputs, strict=True):
+                slots[head] = torch.ones_like(slots[output])
+        instruction.run(slots)
+    assert torch.equal(slots[lowered.outputs[0]], executor.outputs[0].as_torch())
+    for n in wanted:
+        assert torch.equal(slots[lowered.gradients[n]], executor.grad_dict[n].as_torch()), n
+
+
+def test_plan_shows_a_table_and_a_picture(tmp_path):
+    plan = lenet().memory_plan(data=(4, 1, 28, 28), optimizer="sgd")
+    text = str(plan)
+    assert "everything together" in text and "activation" in text and "backward" in text
+    assert max(plan.profile()) == plan.planned_bytes and plan.profile()[plan.peak_step()] == plan.planned_bytes
+    path = tmp_path / "plan.png"
+    plan.plot(str(path))
+    assert path.read_bytes()[:4] == b"\x89PNG"
+
+
+def test_optimizer_states_are_counted():
+    network = lenet()
+    shape = (4, 1, 28, 28)
+    plain = network.memory_plan(data=shape, optimizer="sgd")
+    assert plain.optimizer_bytes == 0
+    adam = network.memory_plan(data=shape, optimizer="adam")
+    assert adam.optimizer_bytes == 2 * adam.gradient_bytes
+    momentum = network.memory_plan(data=shape, optimizer=mx.optimizer.SGD(momentum=0.9))
+    assert momentum.optimizer_bytes == momentum.gradient_bytes
+    assert momentum.peak_bytes == plain.peak_bytes + momentum.optimizer_bytes
+
+
+def test_gradient_of_an_input_is_planned_when_asked_for():
+    network = lenet()
+    shape = (4, 1, 28, 28)
+    grad_req = {n: "write" for n in network.list_arguments() if n != "softmax_label"}
+    assert network.memory_plan(grad_req=grad_req, data=shape).gradient_bytes == (
+        network.memory_plan(data=shape).gradient_bytes + 4 * 28 * 28 * 4
+    )
+
+
+def test_bad_requests_are_refused():
+    network = lenet()
+    with pytest.raises(mx.MXNetError, match="can't be inferred"):
+        network.memory_plan()
+    with pytest.raises(mx.MXNetError, match="budget is not supported yet"):
+        network.memory_plan(data=(4, 1, 28, 28), budget=10**6)
+    with pytest.raises(mx.MXNetError, match="no argument 'foo'"):
+        network.memory_plan(data=(4, 1, 28, 28), foo=(1,))
+    with pytest.raises(mx.MXNetError, match="grad_req for data is 'foo'"):
+        network.memory_plan(data=(4, 1, 28, 28), grad_req="foo")
+
+
+def test_executor_and_symbol_plan_the_same():
+    network = residual()
+    shape = (2, 3, 16, 16)
+    grad_req = {n: "write" for n in network.list_arguments() if n not in ("data", "softmax_label")}
+    plan = executor_of(network, shape, grad_req).memory_plan()
+    assert plan.planned_bytes == network.memory_plan(data=shape).planned_bytes
