@@ -37,8 +37,9 @@ class Node:
     __slots__ = ("_attrs", "attributes", "inputs", "name", "op")
 
     def __init__(
-        self, op: Operator | None, name: str, inputs: tuple[Value, ...] = (), attributes: Mapping[str, str] | None = None
-    ):
+        self, op: Operator | None, name: str, inputs: tuple[Value, ...] = (),
+        attributes: Mapping[str, str] | None = None,
+    ):  # fmt: skip
         self.op = op
         self.name = name
         self.inputs = inputs
@@ -95,7 +96,7 @@ class Node:
 
 
 def make_variable(op: Operator, name: str, argument: str, attributes: Mapping[str, str]) -> Node:
-    """The variable for an input that a node of this name lacks: it has the node's attributes, and says how it starts."""
+    """The variable for an input that a node lacks: it has the node's attributes, and says how it starts."""
     init = op.variable_init.get(argument)  # a name, or the whole string with arguments
     hint = {} if init is None else {"__init__": init if init.startswith("[") else f'["{init}", {{}}]'}
     return Node(None, f"{name}_{argument}", (), {**attributes, **hint})
@@ -179,7 +180,8 @@ class Graph:
             used[value.node] = max(used.get(value.node, 0), value.index)
         labels: dict[Value, str] = {}
         taken: set[str] = set()
-        for value in (*(Value(node, 0) for node in self.nodes), *(Value(n, i) for n in self.nodes for i in range(1, used[n] + 1))):
+        further = [Value(node, index) for node in self.nodes for index in range(1, used[node] + 1)]
+        for value in (*(Value(node, 0) for node in self.nodes), *further):
             label = value.node.name if value.index == 0 else f"{value.node.name}_{value.index}"
             while label in taken:
                 label += "_"

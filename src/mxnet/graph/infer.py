@@ -302,6 +302,7 @@ def _infer_node_dtypes(node: Node, dtypes: dict[Value, str | None]) -> bool:
             changed = True
         elif dtype is not None and dtypes[value] != dtype:
             raise MXNetError(
-                f"Error in operator {node.name}: {op.name}: {value.node.name} has dtype {dtypes[value]}; expected {dtype}."
+                f"Error in operator {node.name}: {op.name}: {value.node.name} has dtype {dtypes[value]}; "
+                f"expected {dtype}."
             )
     return changed

@@ -13,7 +13,7 @@ from ..ops.generators import generator_for
 from ..ops.registry import Attrs, Operator, explain_failure
 from .graph import Graph, Node, Value
 
-#: Called for what a node takes and gives: the node, the name of an input or output (of a variable: its own), the tensor.
+#: Called for what a node takes and gives: the node, the name of an input or output (a variable's own), the tensor.
 Monitor = Callable[[Node, str, Tensor], None]
 _CAUGHT = (RuntimeError, IndexError, TypeError, ValueError, NotImplementedError, AssertionError)
 
@@ -131,7 +131,9 @@ class Program:
             failure = explain_failure(step.op, [values.get(f"v{slot}") for slot in step.inputs], step.attrs, error)
             raise type(failure)(f"Error in operator {step.node.name}: {failure}") from error
 
-    def _compile(self, differentiate: bool, monitored: bool, inputs_too: bool) -> tuple[Callable[..., Any], dict[int, Step]]:
+    def _compile(
+        self, differentiate: bool, monitored: bool, inputs_too: bool
+    ) -> tuple[Callable[..., Any], dict[int, Step]]:
         """The steps as one Python function, whose variables are the slots, and the step that each of its lines runs."""
         names: dict[str, Any] = {"contiguous": torch.contiguous_format}
         parameters = [f"v{slot}" for slot in range(len(self.variables))]
@@ -169,7 +171,8 @@ class Program:
         """The arguments with which the monitor is called before a step: a variable under its own name first."""
         calls = []
         given = [slot for slot in step.inputs if slot != self._absent]
-        for position, (name, value, slot) in enumerate(zip(step.node.input_names, step.node.inputs, given, strict=True)):
+        triples = zip(step.node.input_names, step.node.inputs, given, strict=True)
+        for position, (name, value, slot) in enumerate(triples):
             label = f"i{number}_{position}"
             names[label] = f"{step.node.name}_{name}"
             if value.node.op is None:

@@ -38,7 +38,7 @@ def make_function(op: Operator, name: str, module: str) -> Callable[..., Any]:
         inputs = "".join(f"{i}=None, " for i in op.inputs)
         source = _FIXED.format(name=name, parameters=inputs + parameters, inputs=", ".join(op.inputs), given=given)
     namespace = {"_Null": _Null, "CALL": call}
-    exec(compile(source, f"<symbol {op.name}>", "exec"), namespace)
+    exec(compile(source, f"<symbol {op.name}>", "exec"), namespace)  # noqa: S102 (the source is written above)
     function: Callable[..., Any] = namespace[name]  # type: ignore[assignment]
     function.__module__ = module
     function.__doc__ = op.function.__doc__

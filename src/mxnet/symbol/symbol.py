@@ -564,7 +564,8 @@ def _checked_attributes(op: Operator | None, given: dict[str, Any] | None) -> di
         if op is not None and key not in op.attributes and key not in USER_ATTRIBUTES and not _is_hidden(key):
             raise MXNetError(
                 f"Cannot find argument {key!r}, Possible Arguments: "
-                f"{', '.join((*op.inputs, *op.attributes)) or 'none'}, in operator {op.name}; strings of your own begin and end with two underscores."
+                f"{', '.join((*op.inputs, *op.attributes)) or 'none'}, in operator {op.name}; "
+                "strings of your own begin and end with two underscores."
             )
         checked[_hidden_key(key)] = value
     return checked
