@@ -29,7 +29,7 @@ def _require_array(what: str, value: Any) -> None:
 
 
 def _is_floating(data: NDArray) -> bool:
-    return data.dtype == "bfloat16" or np.dtype(data.dtype).kind == "f"
+    return data.dtype == "bfloat16" or bool(np.issubdtype(data.dtype, np.floating))
 
 
 def rand_zipfian(
