@@ -231,39 +231,42 @@ def cast(data: Tensor, *, dtype: DType) -> Tensor:
     return data.to(TORCH_DTYPES[dtype])
 
 
+_AMP_DTYPES = ("bfloat16", "float16", "float32")  # as in MXNet, float64 takes no part
+_AMP_TORCH_DTYPES = tuple(TORCH_DTYPES[name] for name in _AMP_DTYPES)
+
+
 @operator("amp_cast", view=True, elementwise=True)
 def amp_cast(data: Tensor, *, dtype: DType) -> Tensor:
-    """Cast a floating array, as automatic mixed precision inserts it; arrays of other dtypes pass unchanged."""
-    return data.to(TORCH_DTYPES[dtype]) if data.is_floating_point() else data
+    """Cast an array of 16 or 32-bit numbers, as automatic mixed precision inserts it; others pass unchanged."""
+    return data.to(TORCH_DTYPES[dtype]) if data.dtype in _AMP_TORCH_DTYPES else data
 
 
 @amp_cast.infer_dtype
 def _(inputs: list[Any], outputs: list[Any], *, dtype: str) -> Any:
-    return inputs, [inputs[0] and (dtype if "float" in inputs[0] else inputs[0])]
+    return inputs, [dtype if inputs[0] in _AMP_DTYPES else inputs[0]]
 
 
 @operator("amp_multicast", num_outputs=lambda num_outputs, **_: num_outputs, view=True, num_inputs_attr="num_outputs")
 def amp_multicast(*data: Tensor, num_outputs: int, cast_narrow: bool = False) -> tuple[Tensor, ...]:
-    """Cast floating arrays to the widest dtype among them, or to the narrowest; other arrays pass unchanged.
+    """Cast arrays of 16 or 32-bit numbers to the widest dtype among them, or to the narrowest; others pass unchanged.
 
     num_outputs  the number of arrays, and of results
     """
     if len(data) != num_outputs:
         raise MXNetError(f"amp_multicast: num_outputs is {num_outputs} but {len(data)} arrays were given.")
     common = TORCH_DTYPES[_common_dtype([DTYPE_NAMES[item.dtype] for item in data], cast_narrow)]
-    return tuple(item.to(common) if item.is_floating_point() else item for item in data)
+    return tuple(item.to(common) if item.dtype in _AMP_TORCH_DTYPES else item for item in data)
 
 
 @amp_multicast.infer_dtype
 def _(inputs: list[Any], outputs: list[Any], *, cast_narrow: bool, **_: Any) -> Any:
     common = _common_dtype(inputs, cast_narrow) if all(inputs) else None
-    return inputs, [dtype if dtype is None or "float" not in dtype else common for dtype in inputs]
+    return inputs, [common if dtype in _AMP_DTYPES else dtype for dtype in inputs]
 
 
 def _common_dtype(names: list[str], narrow: bool) -> str:
-    widths = ("bfloat16", "float16", "float32", "float64")
-    floats = [name for name in names if name in widths] or ["float32"]
-    return (min if narrow else max)(floats, key=widths.index)
+    floats = [name for name in names if name in _AMP_DTYPES] or ["float32"]
+    return (min if narrow else max)(floats, key=_AMP_DTYPES.index)
 
 
 # Functions with attributes.

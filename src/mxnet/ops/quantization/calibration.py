@@ -29,7 +29,7 @@ def calibrate_entropy(hist: Tensor, hist_edges: Tensor, *, num_quantized_bins: i
     a count of 0.0001. As in MXNet, the first bin of a range counts as beyond it.
 
     Args:
-        hist: (bins,), float32, counts (fractions are cut off) over a range around zero.
+        hist: (bins,), float32, whole numbers: counts over a range around zero.
         hist_edges: (bins + 1,), float32, where the bins begin and end.
         num_quantized_bins: at most bins.
     Returns: the threshold, (1,), the upper end of the range; and the divergence, (1,), the largest float32 if no range
@@ -46,7 +46,7 @@ def calibrate_entropy(hist: Tensor, hist_edges: Tensor, *, num_quantized_bins: i
             f"{name}: hist has shape {tuple(hist.shape)}, hist_edges {tuple(hist_edges.shape)}, and num_quantized_bins "
             f"is {num_quantized_bins}; expected (bins,), (bins + 1,) and 2 to bins."
         )
-    counts = hist.trunc().double()
+    counts = hist.double()
     middle, first = bins // 2, num_quantized_bins // 2
     reaches = torch.arange(first, middle + 1, device=hist.device)
     ends = (middle + reaches + 1).clamp(max=bins)
@@ -89,7 +89,7 @@ def _smooth(counts: Tensor, inside: Tensor) -> Tensor:
     number, others = empty.sum(1, keepdim=True), (inside & (counts != 0)).sum(1, keepdim=True)
     share = _SMALL * number / others
     share = torch.where(share < 1, share, torch.nan)
-    smooth = torch.where(empty, _SMALL, counts - share)
+    smooth = torch.where(empty, _SMALL + 0 * share, counts - share)
     return smooth / torch.where(inside, smooth, 0.0).sum(1, keepdim=True)
 
 

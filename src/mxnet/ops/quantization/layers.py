@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any, Literal
 
 import torch
@@ -97,6 +98,7 @@ def quantized_pooling(
         data: (batch, channels, *spatial) or with the channels last by layout, int8 or uint8.
         min_data, max_data: (1,), its range.
         pool_type: max or avg.
+        count_include_pad: whether an average counts padded places, and what a window has beyond them; default True.
         cudnn_off, p_value: no meaning here, accepted for compatibility.
         The other attributes are those of Pooling.
     Returns: the integers, with the dtype of data, and the range, unchanged.
@@ -106,11 +108,15 @@ def quantized_pooling(
         raise MXNetError(f"_contrib_quantized_pooling: pool_type is {pool_type!r}; only 'max' and 'avg' are supported.")
     check_dtype("_contrib_quantized_pooling", "data", data, torch.int8, torch.uint8)
     magnitude("_contrib_quantized_pooling", min_data, max_data)
+    whole_windows = pool_type == "avg" and not global_pool and count_include_pad is not False
     out = pooling.function(
-        data.float(), kernel=kernel, pool_type=pool_type, global_pool=global_pool, stride=stride, pad=pad,
-        pooling_convention=pooling_convention, count_include_pad=count_include_pad, layout=layout,
+        data.float(), kernel=kernel, pool_type="sum" if whole_windows else pool_type, global_pool=global_pool,
+        stride=stride, pad=pad, pooling_convention=pooling_convention, count_include_pad=count_include_pad,
+        layout=layout,
     )  # fmt: skip
-    return out.round().to(data.dtype), min_data.clone(), max_data.clone()
+    if whole_windows:
+        out = out.div_(prod(kernel))
+    return out.round_().to(data.dtype), min_data.clone(), max_data.clone()
 
 
 @quantized_pooling.infer_shape
@@ -240,7 +246,7 @@ def quantized_batch_norm(
 ) -> Triple:  # fmt: skip
     """Batch normalisation with the moving statistics, within the calibrated range.
 
-    As MXNet does, this divides the factor of each channel by sqrt(1 + eps) once more, and brings uint8 to int8 first.
+    As MXNet, this divides the factor of each channel by sqrt(1 + eps) once more, and brings uint8 to int8 first.
 
     Args:
         data: (batch, channels, ...) or with the channels at axis, int8 or uint8.

@@ -30,6 +30,7 @@ from .common import (
     check_same_shape,
     infer_same_shape,
     magnitude,
+    over,
     round_to,
     single,
     stop_gradient,
@@ -50,9 +51,10 @@ def _sum_blocks(count: int, terms: int, data: Tensor, compute: Callable[[slice],
     return total
 
 
-def _rescale_bias(bias: Tensor, bound: Tensor, step: Tensor) -> Tensor:
+def _rescale_bias(bias: Tensor, limits: Sequence[Tensor], data_steps: float) -> Tensor:
     """The bias in steps of the products; what is beyond a whole step is cut off, as in MXNet."""
-    return (bias * (bound / STEPS[torch.int8] / step)).to(torch.int32)
+    densities = over(data_steps, limits[0]) * over(STEPS[torch.int8], limits[1])  # steps of the products per unit
+    return (bias * (densities / over(STEPS[torch.int8], limits[2]))).to(torch.int32)
 
 
 def _dense_names(*, no_bias: bool, **_: Any) -> tuple[str, ...]:
@@ -70,8 +72,7 @@ def _finish(
         raise MXNetError(f"{op}: {len(given)} ends of ranges were given; expected min and max of {names}.")
     limits = [magnitude(op, *given[start : start + 2]) for start in range(0, len(given), 2)]
     if bias is not None:
-        step = limits[0] / STEPS.get(data.dtype, 1.0) * (limits[1] / STEPS[torch.int8])
-        total += _rescale_bias(bias, limits[2], step).view(places)
+        total += _rescale_bias(bias, limits, STEPS.get(data.dtype, 1.0)).view(places)
     limit = limits[0] / WHOLE_STEPS.get(data.dtype, 1.0) * (limits[1] / WHOLE_STEPS[torch.int8]) * INT32_STEPS
     return total, -limit, limit
 
@@ -229,21 +230,17 @@ def quantized_elemwise_add(
     for what, array, low, high in (("lhs", lhs, lhs_min, lhs_max), ("rhs", rhs, rhs_min, rhs_max)):
         check_dtype(name, what, array, torch.int8, torch.uint8)
         bounds.append(magnitude(name, low, high))
-    dtype, steps = torch.int32, INT32_STEPS
+    steps = [STEPS.get(array.dtype, 1.0) for array in (lhs, rhs)]
     if min_calib_range is not None and max_calib_range is not None:
         dtype = torch.uint8 if lhs.dtype == rhs.dtype == torch.uint8 else torch.int8
-        steps = STEPS[dtype]
-        low, high = single(min_calib_range, lhs), single(max_calib_range, lhs)
-        limit = torch.maximum(low.abs(), high.abs())
-    else:
-        limit = bounds[0] + bounds[1]
-        low, high = -limit, limit
-    step = limit / steps
-    total = lhs * (bounds[0] / (STEPS.get(lhs.dtype, 1.0) * step))
-    total += rhs * (bounds[1] / (STEPS.get(rhs.dtype, 1.0) * step))
-    if dtype == torch.int32:
-        return total.round_().double().clamp_(-(2.0**31), 2.0**31 - 1).to(torch.int32), low, high
-    return round_to(total, dtype), low, high
+        density = single(divide(STEPS[dtype], max(abs(min_calib_range), abs(max_calib_range))), lhs)
+        factors = [density / over(step, bound) for step, bound in zip(steps, bounds, strict=True)]
+        out = round_to((lhs * factors[0]).add_(rhs * factors[1]), dtype)
+        return out, single(min_calib_range, lhs), single(max_calib_range, lhs)
+    limit = bounds[0] + bounds[1]
+    factors = [bound / (limit / INT32_STEPS * step) for step, bound in zip(steps, bounds, strict=True)]
+    total = (lhs * factors[0]).add_(rhs * factors[1]).round_().double()
+    return total.clamp_(-(2.0**31), 2.0**31 - 1).to(torch.int32), -limit, limit
 
 
 @operator(

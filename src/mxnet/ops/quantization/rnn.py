@@ -99,7 +99,7 @@ def quantized_rnn(
     for layer in range(num_layers):
         outs, length = [], rows * (width + state_size)
         matrices = []
-        for way in range(ways):
+        for _ in range(ways):
             pieces = torch.split(weights[offset : offset + length], [rows * width, rows * state_size])
             matrices.append(torch.cat([piece.view(rows, -1) for piece in pieces], 1))
             offset += length
