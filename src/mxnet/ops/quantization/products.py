@@ -63,29 +63,33 @@ def _dense_names(*, no_bias: bool, **_: Any) -> tuple[str, ...]:
 
 
 def _finish(
-    op: str, total: Tensor, data: Tensor, bias: Tensor | None, places: tuple[int, ...], ranges: Sequence[Tensor | None]
+    op: str, total: Tensor, data: Tensor, bias: Tensor | None, places: tuple[int, ...], ranges: Sequence[Tensor]
 ) -> Triple:
     """Add the bias to the products, and give them their range."""
-    given = [end for end in ranges if end is not None]
-    if len(given) != (4 if bias is None else 6):
-        names = "data and weight" if bias is None else "data, weight and bias"
-        raise MXNetError(f"{op}: {len(given)} ends of ranges were given; expected min and max of {names}.")
-    limits = [magnitude(op, *given[start : start + 2]) for start in range(0, len(given), 2)]
+    limits = [magnitude(op, *ranges[start : start + 2]) for start in range(0, len(ranges), 2)]
     if bias is not None:
         total += _rescale_bias(bias, limits, STEPS.get(data.dtype, 1.0)).view(places)
     limit = limits[0] / WHOLE_STEPS.get(data.dtype, 1.0) * (limits[1] / WHOLE_STEPS[torch.int8]) * INT32_STEPS
     return total, -limit, limit
 
 
-def _check_operands(op: str, data: Tensor, weight: Tensor, bias: Tensor | None, no_bias: bool, units: int) -> None:
+def _check_operands(
+    op: str, data: Tensor, weight: Tensor, rest: Sequence[Tensor | None], no_bias: bool, units: int
+) -> tuple[Tensor | None, list[Tensor]]:
+    """(bias, ends of the ranges): without a bias, inputs given by position move up to fill its place, as in MXNet."""
     check_dtype(op, "data", data, torch.int8, torch.uint8)
     check_dtype(op, "weight", weight, torch.int8)
-    if (bias is None) is not no_bias:
-        raise MXNetError(f"{op}: bias is {'missing' if bias is None else 'given'} with no_bias={no_bias}.")
-    if bias is not None:
-        check_dtype(op, "bias", bias, torch.int8)
-        if bias.shape != (units,):
-            raise MXNetError(f"{op}: bias has shape {tuple(bias.shape)}; expected ({units},).")
+    given = [tensor for tensor in rest if tensor is not None]
+    expected = "min and max of data and weight" if no_bias else "bias, and min and max of data, weight and bias"
+    if len(given) != (4 if no_bias else 7):
+        raise MXNetError(f"{op}: {len(given)} inputs after weight with no_bias={no_bias}; expected {expected}.")
+    if no_bias:
+        return None, given
+    bias = given.pop(0)
+    check_dtype(op, "bias", bias, torch.int8)
+    if bias.shape != (units,):
+        raise MXNetError(f"{op}: bias has shape {tuple(bias.shape)}; expected ({units},).")
+    return bias, given
 
 
 @operator("_contrib_quantized_fully_connected", num_outputs=3, output_names=OUTPUT_NAMES)
@@ -106,7 +110,8 @@ def quantized_fully_connected(
     Raises: MXNetError for other dtypes or shapes.
     """
     name = "_contrib_quantized_fully_connected"
-    _check_operands(name, data, weight, bias, no_bias, num_hidden)
+    rest = (bias, min_data, max_data, min_weight, max_weight, min_bias, max_bias)
+    bias, ranges = _check_operands(name, data, weight, rest, no_bias, num_hidden)
     x = data.reshape(data.shape[0], data.shape[1:].numel()) if flatten else data
     if weight.shape != (num_hidden, x.shape[-1]):
         raise MXNetError(
@@ -116,7 +121,6 @@ def quantized_fully_connected(
     total = _sum_blocks(
         x.shape[-1], 1, data, lambda block: linear(x[..., block].float(), weight[:, block].float())
     )  # fmt: skip
-    ranges = min_data, max_data, min_weight, max_weight, min_bias, max_bias
     return _finish(name, total, data, bias, (num_hidden,), ranges)
 
 
@@ -170,7 +174,8 @@ def quantized_conv(
     Raises: MXNetError for other dtypes, shapes or layouts.
     """
     name = "_contrib_quantized_conv"
-    _check_operands(name, data, weight, bias, no_bias, num_filter)
+    rest = (bias, min_data, max_data, min_weight, max_weight, min_bias, max_bias)
+    bias, ranges = _check_operands(name, data, weight, rest, no_bias, num_filter)
     if layout is not None and not layout.startswith("NC"):
         raise MXNetError(f"{name}: layout {layout} is not supported; give data with the channels first, as NCHW.")
     grouped = num_group > 1
@@ -190,7 +195,6 @@ def quantized_conv(
         total = convolve(slice(None)).to(torch.int32)
     else:
         total = _sum_blocks(data.shape[1], terms, data, convolve)
-    ranges = min_data, max_data, min_weight, max_weight, min_bias, max_bias
     return _finish(name, total, data, bias, (num_filter, *[1] * (data.ndim - 2)), ranges)
 
 
