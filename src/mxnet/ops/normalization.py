@@ -189,10 +189,19 @@ def _same_as_data(
     return [shape, *inputs[1:]], [shape, *outputs[1:]]
 
 
+def _batch_norm_shapes(
+    inputs: Sequence[PartialShape], outputs: Sequence[PartialShape], *, axis: int = 1, **_: Any
+) -> tuple[list[PartialShape], list[PartialShape]]:
+    """The result has the shape of data, mean and variance that of the channels."""
+    shape = unify(inputs[0], outputs[0])
+    channels = None if shape is None else (shape[_axis("BatchNorm", axis, len(shape))],)
+    return [shape, *inputs[1:]], [shape, channels, channels]
+
+
 for _op in (batch_norm, batch_norm_v1, sync_batch_norm):
     _op.infer_arguments(_channel_shapes)
     _op.infer_dtype(_batch_norm_dtypes)
-    _op.infer_shape(_same_as_data)
+    _op.infer_shape(_batch_norm_shapes)
     _op.function.__doc__ = (_op.function.__doc__ or "").replace("    {doc}\n", _BATCH_NORM_DOC)
 
 
