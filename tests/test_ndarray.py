@@ -188,15 +188,6 @@ def test_results_are_contiguous_so_that_views_share_memory():
     assert x.asnumpy()[0, 0] == 0
 
 
-def test_sparse_creation_says_that_it_comes_later():
-    for make in (lambda: nd.sparse.csr_matrix(np.eye(2)), lambda: nd.sparse.zeros("row_sparse", (2, 2)),
-                 lambda: nd.zeros((2, 2), stype="csr"), lambda: nd.sparse.CSRNDArray(None)):  # fmt: skip
-        with pytest.raises(mx.MXNetError, match="not supported yet"):
-            make()
-    assert nd.sparse.dot(nd.ones((2, 2)), nd.ones((2, 2))).asnumpy().tolist() == [[2, 2], [2, 2]]
-    assert nd.sparse.add(nd.ones((2,)), 1).asnumpy().tolist() == [2, 2]
-
-
 def test_helpers_on_keys():
     assert nd.get_indexing_dispatch_code((1, None, slice(2))) == 0
     assert nd.get_indexing_dispatch_code((1, [2])) == 1

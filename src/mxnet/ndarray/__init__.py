@@ -15,6 +15,7 @@ ndarray.finish()
 from ..ops.namespaces import resolver as _resolver  # noqa: E402
 from . import _internal, contrib, image, linalg, op, random, sparse, utils  # noqa: E402
 from .invoke import make_function as _make_function  # noqa: E402
+from .sparse import cast_storage  # noqa: E402
 
 _operator, __dir__ = _resolver("", __name__, _make_function, globals())
 

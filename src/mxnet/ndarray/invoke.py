@@ -190,10 +190,16 @@ def invoke(
             raise NotAnArrayError(f"{op.name}: Argument {name} must have NDArray type, but got {array!r}")
     if first is not None:
         cls, ctx = type(first), first._ctx
-        if first.stype != "default" or any(a is not None and a.stype != "default" for a in arrays):
-            raise MXNetError(f"{op.name}: sparse arrays are not supported by this operator; use .tostype('default').")
+        if first._sparse or any(a is not None and a._sparse for a in arrays):
+            from .sparse_ops import run
+
+            return run(op, arrays, attrs, out)
     else:
         cls, ctx = cls or NDArray, parse_context(attrs.get("ctx") if ctx is None else ctx)
+    if out is not None and any(a._sparse for a in (out if isinstance(out, list | tuple) else (out,))):
+        from .sparse_ops import run
+
+        return run(op, arrays, attrs, out)
     recording = STATE.recording
     if recording:
         tensors = [None if array is None else tracked(array) for array in arrays]

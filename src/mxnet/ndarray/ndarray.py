@@ -67,6 +67,7 @@ class NDArray:
     _ctx: Context
     _node: Tensor | None  # the tensor in a recorded graph, sharing memory with _data
     _mark: Mark | None
+    _sparse = False  # whether elements are kept by position, without a dense tensor
 
     __array_priority__ = 1000.0
 
@@ -273,7 +274,9 @@ class NDArray:
         """The array in another storage type."""
         if stype == "default":
             return self
-        return call_by_name("cast_storage", self, stype=stype)
+        from .sparse import cast_storage
+
+        return cast_storage(self, stype=stype)
 
     def as_nd_ndarray(self) -> Any:
         """This array as mx.nd.NDArray."""
@@ -751,7 +754,7 @@ def _make_inplace_method(name: str, scalar_name: str, torch_name: str) -> Callab
                     "Inplace operations (+=, -=, x[:]=, etc) are not supported when recording with autograd."
                 )
         if update is not None and data.is_floating_point():
-            if isinstance(other, NDArray):
+            if isinstance(other, NDArray) and not other._sparse:
                 source = other._data
                 if source.dtype == data.dtype and (
                     source.shape == data.shape or torch.broadcast_shapes(source.shape, data.shape) == data.shape

@@ -36,25 +36,24 @@ class UnknownKeywordError(MXNetError, TypeError):
     """A function that makes arrays got a keyword that it does not have."""
 
 
-def _only_dense(function: str, stype: Any) -> None:
-    if stype not in (None, "default"):
-        raise MXNetError(f"{function}: storage type {stype!r} is not supported yet; expected 'default'.")
-
-
 def array(source_array: Any, ctx: Context | None = None, dtype: Any = None) -> NDArray:
-    """An array with a copy of the values of anything array-like.
+    """An array with a copy of the values of anything array-like; sparse sources give sparse arrays.
 
     Args:
-        source_array: NDArray, NumPy array, torch tensor, number or (nested) list.
+        source_array: NDArray, NumPy array, torch tensor, number or (nested) list, or scipy.sparse.csr_matrix.
         ctx: device; default the current context.
         dtype: default the dtype of an NDArray, float32 for everything else.
     Raises: TypeError if the source isn't array-like.
     """
     if isinstance(source_array, NDArray):
+        if source_array._sparse:
+            return _sparse_module().array(source_array, ctx, dtype)
         tensor = source_array._data
         dtype = dtype or tensor.dtype
     elif isinstance(source_array, torch.Tensor):
         tensor = source_array.detach()
+    elif getattr(source_array, "format", None) == "csr":
+        return _sparse_module().array(source_array, ctx, dtype)
     else:
         try:
             values = np.asarray(source_array)
@@ -69,6 +68,12 @@ def array(source_array: Any, ctx: Context | None = None, dtype: Any = None) -> N
     return wrap(NDArray, tensor.to(ctx.torch_device, _dtype(dtype), copy=True).contiguous(), ctx)
 
 
+def _sparse_module() -> Any:
+    from . import sparse
+
+    return sparse
+
+
 def _fits(values: np.ndarray[Any, Any]) -> bool:
     return all(stride >= 0 for stride in values.strides) and values.dtype.isnative
 
@@ -78,8 +83,9 @@ def _dtype(dtype: Any) -> torch.dtype:
 
 
 def empty(shape: Any, ctx: Context | None = None, dtype: Any = None, stype: str | None = None) -> NDArray:
-    """An array whose values are not set."""
-    _only_dense("empty", stype)
+    """An array whose values are not set; one that is sparse stores nothing."""
+    if stype not in (None, "default"):
+        return _sparse_module().empty(stype, shape, ctx, dtype)
     ctx = parse_context(ctx)
     return wrap(NDArray, torch.empty(_shape(shape), dtype=_dtype(dtype), device=ctx.torch_device), ctx)
 
@@ -88,7 +94,8 @@ def zeros(
     shape: Any, ctx: Context | None = None, dtype: Any = None, stype: str | None = None, **kwargs: Any
 ) -> NDArray:
     """An array of zeros; ``out=`` names an array to fill instead."""
-    _only_dense("zeros", stype)
+    if stype not in (None, "default"):
+        return _sparse_module().zeros(stype, shape, ctx, dtype, **kwargs)
     return _filled("zeros", shape, 0, ctx, dtype, kwargs)
 
 
@@ -199,21 +206,29 @@ def waitall() -> None:
 def _store(array: NDArray) -> serialization.StoredArray:
     if not isinstance(array, NDArray):
         raise ValueError(f"save: got {type(array)}; expected NDArrays.")
-    data = array._data.contiguous().cpu()
+    data = (array._values if array._sparse else array._data).contiguous().cpu()
     name = dtype_name(data.dtype)
     values = data.view(torch.uint16).numpy() if name == "bfloat16" else data.numpy()
     context = (array._ctx.device_typeid, array._ctx.device_id)
+    if array._sparse:
+        aux = tuple(part.cpu().numpy() for part in array._aux)
+        return serialization.StoredArray(values, name, array.shape, array.stype, aux, context)
     return serialization.StoredArray(values, name, tuple(data.shape), context=context, np_shape=not data.ndim)
 
 
 def _restore(stored: serialization.StoredArray) -> NDArray:
-    if stored.stype != "default":
-        raise MXNetError(f"holds an array of storage type {stored.stype}, which is not supported yet (docs/status.md)")
     if stored.data is None:
         return wrap(NDArray, torch.empty(0), Context("cpu", 0))
     tensor = torch.from_numpy(stored.data if stored.data.flags.writeable else stored.data.copy())
     if stored.dtype == "bfloat16":
         tensor = tensor.view(torch.bfloat16)
+    if stored.stype != "default":
+        from .sparse_storage import CLASSES, make
+
+        aux = tuple(torch.from_numpy(part.astype(np.int64)) for part in stored.aux)
+        if stored.stype == "csr" and not aux[0].numel():
+            aux = (torch.zeros(stored.shape[0] + 1, dtype=torch.int64), aux[1])
+        return make(CLASSES[stored.stype], tensor, aux, stored.shape, Context("cpu", 0), checked=True)
     return wrap(NDArray, tensor.reshape(stored.shape), Context("cpu", 0))
 
 
