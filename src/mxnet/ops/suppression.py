@@ -1,0 +1,190 @@
+"""Greedy choices among boxes, exact and without a loop over boxes: non-maximum suppression, one-to-one matching.
+
+Both are custom operators of torch: how many rounds they need depends on values, so a traced graph holds them whole.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+_BLOCK = 64
+_PAIRS = 1 << 18  # pairs of boxes compared at once: what is in between stays in the cache
+
+# torch.library.Library rather than custom_op, whose first call imports the compiler.
+_LIBRARY: Any = torch.library.Library("mxnext", "FRAGMENT")  # type: ignore[no-untyped-call]
+_LIBRARY.define(
+    "greedy_suppression(Tensor boxes, Tensor group, Tensor candidate, float threshold, bool inclusive, float extra)"
+    " -> Tensor"
+)
+_LIBRARY.define("greedy_matching(Tensor score) -> Tensor")
+
+
+def pairwise_iou(lhs: Tensor, rhs: Tensor, extra: float = 0.0) -> Tensor:
+    """Intersection over union of (..., L, 4) with (..., R, 4) corner boxes: (..., L, R), 0 where the union is empty.
+
+    extra is added to every width and height: 1 where corners are pixels that belong to the box.
+    """
+    overlap, union = _overlap_and_union(lhs, rhs, extra)
+    return overlap.div_(union).masked_fill_(union <= 0, 0)
+
+
+def _overlap_and_union(lhs: Tensor, rhs: Tensor, extra: float) -> tuple[Tensor, Tensor]:
+    left, right = (boxes.movedim(-1, 0).contiguous() for boxes in (lhs, rhs))  # contiguous: several times faster
+    areas = [
+        (x2 - x1 + extra).clamp_(min=0) * (y2 - y1 + extra).clamp_(min=0) for x1, y1, x2, y2 in (left, right)
+    ]  # fmt: skip
+    left, right = left.unsqueeze(-1), right.unsqueeze(-2)
+    sides = []
+    for axis in (0, 1):
+        side = torch.minimum(left[axis + 2], right[axis + 2])
+        side -= torch.maximum(left[axis], right[axis])
+        sides.append((side.add_(extra) if extra else side).clamp_(min=0))
+    overlap = sides[0].mul_(sides[1])
+    union = (areas[0].unsqueeze(-1) + areas[1].unsqueeze(-2)).sub_(overlap)
+    return overlap, union
+
+
+def greedy_suppression(
+    boxes: Tensor, group: Tensor, candidate: Tensor, threshold: float, inclusive: bool, extra: float
+) -> Tensor:
+    """Which candidates remain when each one, in order, removes the later ones of its group that overlap it too much.
+
+    The candidates of a group are taken in blocks. Within a block the remaining ones are the fixed point of "no
+    remaining earlier one overlaps me", which is reached from "all remain" after as many steps as the longest chain of
+    removals; what remains of a block then removes from all that follow, and the rest moves up.
+
+    Args:
+        boxes: (B, N, 4) corners, best first.
+        group: (B, N); boxes of different groups don't see each other.
+        candidate: (B, N) booleans; the others neither remain nor remove.
+        threshold, inclusive: a box is removed where IoU > threshold, or >= threshold.
+        extra: see `pairwise_iou`.
+    Returns: (B, N) booleans.
+    """
+    result: Tensor = torch.ops.mxnext.greedy_suppression(boxes, group, candidate, threshold, inclusive, extra)
+    return result
+
+
+def _greedy_suppression(
+    boxes: Tensor, group: Tensor, candidate: Tensor, threshold: float, inclusive: bool, extra: float
+) -> Tensor:
+    keep = torch.zeros_like(candidate)
+    batch, position = candidate.nonzero(as_tuple=True)
+    if not len(batch):
+        return keep
+    values, label = torch.unique(group[batch, position], return_inverse=True)
+    label = batch * len(values) + label
+    _, label, counts = torch.unique(label, return_inverse=True, return_counts=True)
+    order = label.argsort(stable=True)  # by group, best first
+    start = counts.cumsum(0) - counts
+    rank = torch.arange(len(order), device=order.device) - start[label[order]]
+    flat = boxes.reshape(-1, 4)
+    table = torch.full((len(counts), int(counts.max())), -1, dtype=torch.long, device=boxes.device)
+    table[label[order], rank] = (batch * candidate.shape[1] + position)[order]
+    upper = torch.ones(_BLOCK, _BLOCK, dtype=torch.bool, device=boxes.device).triu(1)
+    result = keep.view(-1)
+    while table.numel():
+        head, tail = table[:, :_BLOCK], table[:, _BLOCK:]
+        present = head >= 0
+        size = head.shape[1]
+        iou = _masked_iou(flat, head, head, threshold, extra)
+        removes = (iou >= threshold if inclusive else iou > threshold) & upper[:size, :size]
+        remains = present
+        while True:
+            following = present & ~(removes & remains.unsqueeze(2)).any(1)
+            if torch.equal(following, remains):
+                break
+            remains = following
+        result[head[remains]] = True
+        if not tail.shape[1]:
+            break
+        survivors = _front(head, remains)
+        step = max(_PAIRS // (survivors.shape[1] * tail.shape[1]), 1)
+        width = max(_PAIRS // survivors.shape[1], 1)
+        most = torch.cat([
+            torch.cat([
+                _masked_iou(flat, some, part, threshold, extra).amax(1) for part in torch.split(parts, width, 1)
+            ], 1)
+            for some, parts in zip(torch.split(survivors, step), torch.split(tail, step), strict=True)
+        ])  # fmt: skip
+        table = _front(tail, (tail >= 0) & ~(most >= threshold if inclusive else most > threshold))
+        table = table[(table[:, :1] >= 0).view(-1)] if table.shape[1] else table
+    return keep
+
+
+_LIBRARY.impl("greedy_suppression", _greedy_suppression, "CompositeExplicitAutograd")
+_LIBRARY.impl("greedy_suppression", lambda boxes, group, candidate, *_: torch.empty_like(candidate), "Meta")
+
+
+def _masked_iou(boxes: Tensor, lhs: Tensor, rhs: Tensor, threshold: float, extra: float) -> Tensor:
+    """The IoU of the boxes of the numbers lhs (G, L) and rhs (G, R), below threshold where lhs is -1: (G, L, R)."""
+    absent = (lhs < 0).unsqueeze(2)
+    left = boxes[lhs.clamp(min=0)].masked_fill_(absent, torch.nan)
+    overlap, union = _overlap_and_union(left, boxes[rhs.clamp(min=0)], extra)
+    iou = overlap.div_(union).nan_to_num_(0.0)  # several times faster than a mask
+    return iou if threshold > 0 else iou.masked_fill_(absent, -torch.inf)
+
+
+def _front(table: Tensor, chosen: Tensor) -> Tensor:
+    """The chosen entries of each row moved to its front, -1 after them; as many columns as the longest row needs."""
+    length = int(chosen.sum(1).max())
+    return table.masked_fill(~chosen, -1).gather(1, front_first(chosen)[:, :length])
+
+
+def greedy_matching(score: Tensor) -> Tensor:
+    """For each row the column it is matched with when the best pair of free rows and columns is taken again and again.
+
+    Of equal scores the one first in reading order counts as better; NaN and -inf are never taken. A pair is taken in
+    the next round if each side is the best of the other, because no better pair can then take either away.
+
+    Args:
+        score: (B, rows, columns).
+    Returns: (B, rows) int64, -1 for rows that stay free.
+    """
+    result: Tensor = torch.ops.mxnext.greedy_matching(score)
+    return result
+
+
+def _greedy_matching(score: Tensor) -> Tensor:
+    score = score.nan_to_num(nan=-torch.inf, posinf=torch.inf, neginf=-torch.inf)
+    rows, columns = score.shape[1:]
+    match = torch.full(score.shape[:2], -1, dtype=torch.long, device=score.device)
+    if not score.numel():
+        return match
+    row = torch.arange(rows, device=score.device)
+    while True:
+        best, best_column = score.max(2)  # the first of equal ones, in both directions
+        best_row = score.max(1).indices
+        mutual = (best_row.gather(1, best_column) == row) & (best > -torch.inf)
+        if not mutual.any():
+            return match
+        match = torch.where(mutual, best_column, match)
+        taken = torch.zeros(score.shape[0], columns + 1, dtype=torch.bool, device=score.device)
+        taken.scatter_(1, torch.where(mutual, best_column, columns), True)
+        score = score.masked_fill(mutual.unsqueeze(2) | taken[:, None, :columns], -torch.inf)
+
+
+_LIBRARY.impl("greedy_matching", _greedy_matching, "CompositeExplicitAutograd")
+_LIBRARY.impl("greedy_matching", lambda score: score.new_empty(score.shape[:2], dtype=torch.long), "Meta")
+
+
+def front_first(chosen: Tensor) -> Tensor:
+    """The order of (B, N) booleans with the chosen ones first, each kind as it comes."""
+    count = chosen.cumsum(1)
+    place = torch.where(chosen, count - 1, count[:, -1:] + (~chosen).cumsum(1) - 1)
+    return ranks(place)
+
+
+def ranks(order: Tensor) -> Tensor:
+    """The place of each number in each row of (B, N) orders, that is, the inverse of a permutation."""
+    number = torch.arange(order.shape[1], device=order.device).expand_as(order)
+    return torch.empty_like(order).scatter_(1, order, number)
+
+
+def best_first(score: Tensor, candidate: Tensor) -> Tensor:
+    """The order of (B, N) scores: candidates before others, the higher before the lower, equal ones as they come."""
+    order = score.argsort(stable=True, dim=1, descending=True)
+    return order.gather(1, front_first(candidate.gather(1, order)))
