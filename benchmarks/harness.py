@@ -60,8 +60,9 @@ class Measurement:
 
 @dataclass
 class Figures:
-    """What was measured of one contestant; samples, median and spread are in seconds per step.
+    """What was measured of one contestant; samples, median and best are in seconds per step.
 
+    best    the smallest sample: what noise from outside, which only ever adds, disturbs least
     spread  half of the interquartile range, as a fraction of the median
     ratio   to the baseline; None where the baseline failed
     first   from the start of building to the end of the first step
@@ -70,6 +71,7 @@ class Figures:
     name: str
     samples: list[float] = field(default_factory=list)
     median: float | None = None
+    best: float | None = None
     spread: float | None = None
     ratio: float | None = None
     first: float | None = None
@@ -200,8 +202,8 @@ def steps_for(seconds: float, sample: Callable[[int], float]) -> int:
 
 
 def summarise(figures: Figures, baseline: Figures | None) -> None:
-    """Fill in median, spread and ratio from the samples."""
-    figures.median = statistics.median(figures.samples)
+    """Fill in median, best, spread and ratio from the samples."""
+    figures.median, figures.best = statistics.median(figures.samples), min(figures.samples)
     if len(figures.samples) > 1:
         low, _, high = statistics.quantiles(figures.samples, n=4, method="inclusive")
         figures.spread = (high - low) / 2 / figures.median
@@ -212,20 +214,21 @@ def summarise(figures: Figures, baseline: Figures | None) -> None:
 
 def table(measurement: Measurement, results: Sequence[Figures]) -> str:
     """The figures of one measurement as text."""
-    factor = UNITS[measurement.unit]
-    base = next((f.median for f in results if f.name == measurement.baseline), None)
-    lines = [f"{measurement.name:<34}{'median, ' + measurement.unit:>14}{'spread':>9}"
-             f"{'to ' + measurement.baseline:>20}{'first step':>14}"]  # fmt: skip
+    factor, baseline = UNITS[measurement.unit], measurement.baseline
+    base = next((f for f in results if f.name == baseline and f.ratio is not None), None)
+    lines = [f"{measurement.name:<34}{'median, ' + measurement.unit:>11}{'spread':>9}{'best':>9}"
+             f"{'to ' + baseline:>12}{'best minus its':>17}{'first step':>13}"]  # fmt: skip
     for entry in results:
-        if entry.error or entry.median is None:
+        if entry.error or entry.median is None or entry.best is None:
             lines.append(f"  {entry.name:<32}  none: {entry.error}")
             continue
-        spread = f"± {entry.spread:.0%}" if entry.spread is not None else ""
-        compared = ""
-        if base is not None and entry.ratio is not None and entry.name != measurement.baseline:
-            compared = f"x {entry.ratio:.2f}  {(entry.median - base) * factor:+.2f}"
-        first = f"{entry.first:.3f} s" if entry.first is not None else ""
-        lines.append(f"  {entry.name:<32}{entry.median * factor:>14.2f}{spread:>9}{compared:>20}{first:>14}")
+        line = f"  {entry.name:<32}{entry.median * factor:>11.2f}"
+        line += f"{f'± {entry.spread:.0%}' if entry.spread is not None else '':>9}{entry.best * factor:>9.2f}"
+        if base is not None and base.best is not None and entry.ratio is not None and entry is not base:
+            line += f"{f'x {entry.ratio:.2f}':>12}{(entry.best - base.best) * factor:>+17.2f}"
+        else:
+            line += " " * 29
+        lines.append(line + (f"{entry.first:>11.3f} s" if entry.first is not None else ""))
     return "\n".join(lines)
 
 

@@ -17,7 +17,7 @@ def measurements(quick: bool) -> list[Measurement]:
     """One for each job."""
     return [
         Measurement(
-            name=job, unit="µs", baseline="torch", rounds=5 if quick else 21, seconds=0.005 if quick else 0.02,
+            name=job, unit="µs", baseline="torch", rounds=9 if quick else 61, seconds=0.005,
             contestants=(
                 Contestant("mxnext", "benchmarks.programs.mxnet_operators:program", (job,)),
                 Contestant("torch", "benchmarks.programs.torch_operators:program", (job,)),

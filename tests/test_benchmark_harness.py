@@ -45,7 +45,8 @@ def test_median_spread_and_ratio_of_known_samples():
     assert baseline.median == 3.0  # between 2 and 4
     assert baseline.spread == pytest.approx((5.5 - 1.75) / 2 / 3)  # quartiles of 1, 2, 4, 10
     assert baseline.ratio == 1.0
-    assert own.median == 2.0
+    assert (own.median, own.best) == (2.0, 2.0)
+    assert baseline.best == 1.0
     assert own.ratio == 1.5  # the median of 2, 1, 3, 0.5: within the rounds, not of the medians
 
 
