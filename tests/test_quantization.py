@@ -273,6 +273,45 @@ def test_errors_name_what_was_given_and_expected(call, told):
         assert words in str(error.value)
 
 
+def divergence_of_range(counts, reach, quantized_bins):
+    """Kullback-Leibler divergence of the clipped from the quantized distribution, one bin after the other."""
+    start, end = len(counts) // 2 - reach, min(len(counts) // 2 + reach + 1, len(counts))
+    reference = counts[start:end].astype("float64")
+    reference[0] += counts[:start].sum()
+    reference[-1] += counts[end:].sum()
+    inner = counts[start:end].astype("float64")
+    inner[0] = 0
+    merged, spread = len(inner) // quantized_bins, np.zeros(len(inner))
+    for group in range(quantized_bins):
+        part = slice(group * merged, (group + 1) * merged if group < quantized_bins - 1 else None)
+        filled = np.count_nonzero(inner[part])
+        spread[part] = inner[part].sum() / filled if filled else 0
+    spread[reference == 0] = 0
+    distributions = []
+    for item in (reference, spread):
+        empty = item == 0
+        if empty.all() or (taken := 1e-4 * empty.sum() / (~empty).sum()) >= 1:
+            return np.inf
+        smooth = np.where(empty, 1e-4, item - taken)
+        distributions.append(smooth / smooth.sum())
+    return float((distributions[0] * np.log(distributions[0] / distributions[1])).sum())
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_calibration_finds_the_least_divergence_of_all_ranges(seed):
+    random = np.random.RandomState(seed)
+    bins, steps = random.randint(20, 120), random.randint(2, 20)
+    sample = random.standard_t(2, 30 * seed + 20) if seed % 2 else random.normal(size=900) ** 3
+    counts, edges = np.histogram(sample, bins=bins, range=(-abs(sample).max(), abs(sample).max()))
+    edges = edges.astype("float32")
+    every = {reach: divergence_of_range(counts, reach, steps) for reach in range(steps // 2, bins // 2 + 1)}
+    threshold, least = quantized.calibrate_entropy(mx.nd.array(counts), mx.nd.array(edges), num_quantized_bins=steps)
+    np.testing.assert_allclose(least.asscalar(), min(every.values()), rtol=1e-5, atol=1e-7)
+    chosen = edges.tolist().index(threshold.asscalar()) - bins // 2 - 1
+    near = min(abs(every.get(reach, np.inf) - min(every.values())) for reach in (chosen, chosen + 1))
+    assert near < 1e-7
+
+
 # Inference, recorded from MXNet 1.9.1 by hand: (attributes, known, arguments, outputs)
 INFERRED = [
     ("quantize", {}, {"data": (2, 3)}, [(2, 3), (1,), (1,)], [(2, 3), (1,), (1,)]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +17,8 @@ from .common import Names, Shapes, check_dtype, stop_gradient
 
 _SMALL = 1e-4  # the count given to empty bins, taken from the others
 _WORST = float(np.finfo(np.float32).max)
-_ROWS = 2**22  # elements of a block of candidates
+_NOISE = 1e-9  # less than this is what rounding leaves of equal distributions
+_BLOCK = 2**18  # elements of a block of ranges
 
 
 @operator("_contrib_calibrate_entropy", num_outputs=2, output_names=("threshold", "divergence"))
@@ -50,47 +52,68 @@ def calibrate_entropy(hist: Tensor, hist_edges: Tensor, *, num_quantized_bins: i
     middle, first = bins // 2, num_quantized_bins // 2
     reaches = torch.arange(first, middle + 1, device=hist.device)
     ends = (middle + reaches + 1).clamp(max=bins)
-    rows = max(1, _ROWS // bins)
-    divergence = torch.cat(
-        [
-            _divergences(counts, middle - block, end, num_quantized_bins)
-            for block, end in zip(torch.split(reaches, rows), torch.split(ends, rows), strict=True)
-        ]
-    )
+    divergence = _divergences(counts, middle - reaches, ends, num_quantized_bins)
     best = divergence.argmin().reshape(1)
     return hist_edges[ends[best]], divergence[best].clamp(max=_WORST).float()
 
 
-def _divergences(counts: Tensor, starts: Tensor, ends: Tensor, quantized_bins: int) -> Tensor:
-    """The divergence for each range of bins [start, end); infinite where the distributions can't be compared."""
-    place = torch.arange(counts.shape[0], device=counts.device)
-    start, end = starts.unsqueeze(1), ends.unsqueeze(1)
-    inside = (place >= start) & (place < end)
+def _divergences(counts: Tensor, start: Tensor, end: Tensor, quantized_bins: int) -> Tensor:
+    """The divergence for each range of bins [start, end); infinite where the distributions can't be compared.
+
+    In both distributions the bins of a group of merged ones are alike but for the counts themselves, so that all comes
+    from running sums, (ranges, groups), except the entropy of the counts.
+    """
     sums, filled = pad(counts.cumsum(0), (1, 0)), pad((counts != 0).cumsum(0), (1, 0))
-    reference = torch.where(inside, counts, 0.0)
-    reference += torch.where(place == start, sums[start], 0.0)
-    reference += torch.where(place == end - 1, sums[-1] - sums[end], 0.0)
-    merged = (end - start) // quantized_bins
-    group = ((place - start) // merged).clamp(0, quantized_bins - 1)
-    low = torch.maximum(start + group * merged, start + 1)  # without the first bin
-    high = torch.where(group == quantized_bins - 1, end, start + (group + 1) * merged)
-    number = filled[high] - filled[low]
-    spread = (sums[high] - sums[low]) / number.clamp(min=1)
-    quantized = torch.where(inside & (reference != 0) & (number > 0), spread, 0.0)
-    p, q = _smooth(reference, inside), _smooth(quantized, inside)
-    terms = torch.where(inside, p * (p / q).log(), 0.0)
-    total = terms.sum(1)
-    return torch.where(total.isnan(), torch.inf, total)
+    total, size = sums[-1], end - start
+    groups = torch.arange(quantized_bins, device=counts.device)
+    low = start.unsqueeze(1) + groups * (size // quantized_bins).unsqueeze(1)
+    high = torch.cat((low[:, 1:], end.unsqueeze(1)), 1)
+    # The reference: what is beyond the range belongs to its first and last bin.
+    number, mass = filled[high] - filled[low], sums[high] - sums[low]
+    firsts, lasts = counts[start] + sums[start], counts[end - 1] + total - sums[end]
+    number[:, 0] += ((firsts > 0) & (counts[start] == 0)).long()
+    number[:, -1] += ((lasts > 0) & (counts[end - 1] == 0)).long()
+    mass[:, 0] += sums[start]
+    mass[:, -1] += total - sums[end]
+    empty = high - low - number
+    taken = _taken(number.sum(1), size)
+    entropy = _entropy(counts, start, end, taken) + _plogp(firsts - taken) + _plogp(lasts - taken)
+    entropy = entropy + _plogp(torch.full_like(total, _SMALL)) * empty.sum(1)
+    # Quantized: the mean of the filled bins of a group, without the first bin of the range.
+    inner = torch.maximum(low, start.unsqueeze(1) + 1)
+    inner_number = filled[high] - filled[inner]
+    spread = (sums[high] - sums[inner]) / inner_number
+    kept = inner_number > 0
+    quantized_total = torch.where(kept, spread * number, 0.0).sum(1)
+    logs = torch.where(kept, (spread - _taken((number * kept).sum(1), size).unsqueeze(1)).log(), math.log(_SMALL))
+    cross = ((mass - taken.unsqueeze(1) * number) * logs).sum(1) + _SMALL * math.log(_SMALL) * empty.sum(1)
+    divergence = (entropy - cross) / total - (total / quantized_total).log()
+    divergence = divergence.masked_fill(divergence < _NOISE, 0)
+    return torch.where(divergence.isnan(), torch.inf, divergence)
 
 
-def _smooth(counts: Tensor, inside: Tensor) -> Tensor:
-    """Distributions without empty bins; NaN where there is nothing to take their share from."""
-    empty = inside & (counts == 0)
-    number, others = empty.sum(1, keepdim=True), (inside & (counts != 0)).sum(1, keepdim=True)
-    share = _SMALL * number / others
-    share = torch.where(share < 1, share, torch.nan)
-    smooth = torch.where(empty, _SMALL + 0 * share, counts - share)
-    return smooth / torch.where(inside, smooth, 0.0).sum(1, keepdim=True)
+def _taken(number: Tensor, size: Tensor) -> Tensor:
+    """What each filled bin gives to the empty ones; NaN where it hasn't enough."""
+    share = _SMALL * (size - number) / number
+    return torch.where(share < 1, share, torch.nan)
+
+
+def _plogp(counts: Tensor) -> Tensor:
+    """x log x, and 0 for an empty bin, from which nothing is taken."""
+    minus: Tensor = torch.special.entr(counts.clamp(min=0))
+    return minus.neg()
+
+
+def _entropy(counts: Tensor, start: Tensor, end: Tensor, taken: Tensor) -> Tensor:
+    """The sum of x log x over the filled bins between the ends of each range, by blocks of ranges."""
+    rows = max(1, _BLOCK // counts.shape[0])
+    parts = []
+    for first in range(0, start.shape[0], rows):
+        block = slice(first, first + rows)
+        place = torch.arange(counts.shape[0], device=counts.device)
+        inside = (place > start[block].unsqueeze(1)) & (place < end[block].unsqueeze(1) - 1)
+        parts.append(torch.where(inside, _plogp(counts - taken[block].unsqueeze(1)), 0.0).sum(1))
+    return torch.cat(parts)
 
 
 @calibrate_entropy.infer_shape
