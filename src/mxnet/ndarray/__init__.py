@@ -4,11 +4,11 @@ from typing import Any
 
 from .. import ops as _ops
 from . import ndarray
-from .decoding import *  # noqa: F403
-from .functions import *  # noqa: F403
-from .keys import *  # noqa: F403
+from .decoding import *
+from .functions import *
+from .keys import *
 from .ndarray import NDArray, from_torch
-from .utils import *  # noqa: F403
+from .utils import *
 
 ndarray.finish()
 

@@ -359,8 +359,8 @@ def operator(
     options = {
         "aliases": aliases, "num_outputs": num_outputs, "num_visible_outputs": num_visible_outputs,
         "output_names": output_names, "out_dtype": out_dtype, "mutates": mutates, "view": view,
-        "reuses_input": reuses_input or {}, "elementwise": elementwise, "dynamic": dynamic, "method": method, "loss": loss,
-        "variable_init": variable_init or {}, "num_inputs_attr": num_inputs_attr,
+        "reuses_input": reuses_input or {}, "elementwise": elementwise, "dynamic": dynamic, "method": method,
+        "loss": loss, "variable_init": variable_init or {}, "num_inputs_attr": num_inputs_attr,
     }  # fmt: skip
 
     def register(function: Callable[..., Any]) -> Operator:
