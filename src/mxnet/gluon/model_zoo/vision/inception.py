@@ -21,8 +21,8 @@ def _stack(*blocks: HybridBlock) -> nn.HybridSequential:
     return stack
 
 
-def _fork(*branches: HybridBlock, prefix: str = "") -> HybridConcurrent:
-    fork = HybridConcurrent(axis=1, prefix=prefix)
+def _fork(*branches: HybridBlock) -> HybridConcurrent:
+    fork = HybridConcurrent(axis=1, prefix="")
     fork.add(*branches)
     return fork
 
