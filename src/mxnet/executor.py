@@ -47,6 +47,12 @@ class Executor:
         self._ctx = ctx
         self._grad_req = grad_req
         self._group2ctx = group2ctx
+        for group, device in (group2ctx or {}).items():
+            if device.torch_device != ctx.torch_device:
+                raise MXNetError(
+                    f"group2ctx: placing the group {group!r} on {device}, apart from {ctx}, is not supported yet; "
+                    "leave group2ctx out, or name one device."
+                )
         self.arg_arrays = list(args)
         self.grad_arrays = list(grads)
         self.aux_arrays = list(aux)

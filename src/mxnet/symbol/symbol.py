@@ -373,7 +373,8 @@ class Symbol:
             args_grad: arrays that take the gradients, as a list (None: no gradient) or by name.
             grad_req: "write", "add" or "null", for all, as a list, or by name.
             aux_states: arrays of all auxiliary states, as a list or by name.
-            group2ctx: devices of the groups that the attribute ctx_group names.
+            group2ctx: devices of the groups that the attribute ctx_group names; so far they must all be the device
+                of ctx (cpu(0) and cpu(1) are one).
             shared_exec: an executor whose memory may be used too.
         Raises: ValueError if an array is missing; MXNetError if shapes contradict each other.
         """
@@ -510,6 +511,12 @@ class Symbol:
     def diag(self, k: int = 0, **kwargs: Any) -> Symbol:
         """A diagonal, or the matrix with it."""
         return compose(get_operator("diag"), [self], {"k": k}, hint="diag", **kwargs)
+
+    def split_v2(self, indices_or_sections: Any, axis: int = 0, squeeze_axis: bool = False) -> Symbol:
+        """Split along an axis into equally many parts, or before each of the given indices."""
+        from .functions import split_v2
+
+        return split_v2(self, indices_or_sections, axis, squeeze_axis)
 
     def optimize_for(
         self, backend: str, args: Any = None, aux: Any = None, ctx: Context | None = None, shape_dict: Any = None,
@@ -803,3 +810,12 @@ def _add_arithmetic() -> None:
 
 
 _add_arithmetic()
+
+
+def __getattr__(name: str) -> Any:
+    """`mx.sym.symbol` offers the functions that make symbols, too."""
+    from . import functions
+
+    if name in functions.__all__:
+        return getattr(functions, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
