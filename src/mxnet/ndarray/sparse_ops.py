@@ -39,7 +39,7 @@ def run(op: Operator, arrays: Sequence[Any], attrs: dict[str, Any], out: Any) ->
     """Call an operator some of whose inputs, or whose out, are sparse; see `invoke`."""
     if STATE.tracer is not None:
         STATE.tracer.refuse(f"{op.name} of sparse arrays", "use dense arrays inside of hybridized blocks")
-    if op.mutates or op.stateful:
+    if op.mutates or op.stateful or op.name.endswith("_update"):  # lazy updates would differ from dense ones
         raise MXNetError(f"{op.name}: sparse arrays are not supported by this operator yet; use .tostype('default').")
     result = None
     if any(isinstance(array, BaseSparseNDArray) for array in arrays):
@@ -276,7 +276,8 @@ def _dot(op: Operator, arrays: Sequence[Any], attrs: dict[str, Any]) -> Any:
         result = _csr_dot(op, lhs, rhs, flip_a, wanted in (None, "row_sparse") and not recorded, attrs)
     elif plain and lhs.stype == "default" and rhs.stype == "csr" and not flip_a:
         _check_product(op, lhs, rhs, flip_a, flip_b)
-        result = _times_csr(op, lhs, rhs, flip_b, attrs)
+        keep_columns = wanted in (None, "csr") and not flip_b and not recorded
+        result = _csr_product(lhs, rhs) if keep_columns else _times_csr(op, lhs, rhs, flip_b, attrs)
         wanted = wanted or ("default" if recorded else "csr")
     else:
         dense = {**attrs, "forward_stype": None}
@@ -354,6 +355,18 @@ def _times_csr(op: Operator, lhs: Any, rhs: Any, flip: bool, attrs: dict[str, An
         return _dense_result(op, _multiply_entries(*places, values, shape, dense.T).T, (lhs, rhs), attrs)
 
 
+def _csr_product(lhs: Any, rhs: Any) -> CSRNDArray:
+    """dense @ csr as csr; every row stores an element, zero or not, in each column where rhs stores one."""
+    rows, columns, values = rhs._entries()
+    kept, places = torch.unique(columns, return_inverse=True)
+    product = _multiply_entries(places, rows, values, (kept.numel(), rhs.shape[0]), lhs._data.T).T
+    height = lhs.shape[0]
+    indptr = torch.arange(height + 1, device=kept.device) * kept.numel()
+    return make(
+        CSRNDArray, product.reshape(-1), (indptr, kept.repeat(height)), (height, rhs.shape[1]), lhs._ctx, checked=True
+    )
+
+
 # Reductions
 
 
@@ -365,11 +378,11 @@ def _sum(op: Operator, arrays: Sequence[Any], attrs: dict[str, Any]) -> Any:
     if array.stype != "csr" or attrs["exclude"] or axis not in (None, (), 0, 1, -1, -2):
         return None
     kind = array._values.dtype
-    if not kind.is_floating_point:
+    if op.name == "mean" and not kind.is_floating_point:
         return None
     rows, columns, values = array._entries()
     axes = (0, 1) if axis in (None, ()) else (axis % 2,)
-    wide = values.double() if kind == torch.float64 else values.float()
+    wide = values.float() if kind.itemsize < 4 and kind.is_floating_point else values
     if axes == (0, 1):
         total, shape = wide.sum(), (1, 1) if attrs["keepdims"] else (1,)
     else:

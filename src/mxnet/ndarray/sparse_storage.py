@@ -29,7 +29,8 @@ class NotSupportedForSparseNDArray(MXNetError):
         kinds = " ".join(str(type(argument)) for argument in arguments)
         named = f" (namely operator {alias!r})" if alias else ""
         super().__init__(
-            f"Function {getattr(function, '__name__', function)}{named} with arguments ({kinds}) is not supported for SparseNDArray and only available in NDArray. "
+            f"Function {getattr(function, '__name__', function)}{named} with arguments ({kinds}) is not supported for "
+            "SparseNDArray and only available in NDArray. "
             "Use .tostype('default') first."
         )
 
