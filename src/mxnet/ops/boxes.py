@@ -41,8 +41,6 @@ def _check_float(name: str, **tensors: Tensor) -> None:
         raise MXNetError(f"{name}: dtypes are {given}; expected one floating dtype for all; cast with astype.")
 
 
-
-
 @operator("_contrib_box_iou")
 def box_iou(lhs: Tensor, rhs: Tensor, *, format: Format = "corner") -> Tensor:
     """Intersection over union of every box in lhs with every box in rhs.
@@ -92,9 +90,7 @@ def _nms(
     return order.gather(1, front), keep.gather(1, front)
 
 
-@operator(
-    "_contrib_box_nms", aliases=("_contrib_box_non_maximum_suppression",), num_outputs=2, num_visible_outputs=1
-)
+@operator("_contrib_box_nms", aliases=("_contrib_box_non_maximum_suppression",), num_outputs=2, num_visible_outputs=1)
 def box_nms(
     data: Tensor, *, overlap_thresh: float = 0.5, valid_thresh: float = 0.0, topk: int = -1, coord_start: int = 2,
     score_index: int = 1, id_index: int = -1, background_id: int = -1, force_suppress: bool = False,

@@ -43,9 +43,7 @@ def _places(size: int, like: Tensor) -> Tensor:
 
 
 @operator("GridGenerator")
-def grid_generator(
-    data: Tensor, *, transform_type: Literal["affine", "warp"], target_shape: Shape = (0, 0)
-) -> Tensor:
+def grid_generator(data: Tensor, *, transform_type: Literal["affine", "warp"], target_shape: Shape = (0, 0)) -> Tensor:
     """The places at which `BilinearSampler` samples.
 
     Args:

@@ -5,6 +5,8 @@ Both are custom operators of torch: how many rounds they need depends on values,
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -22,29 +24,35 @@ _LIBRARY.define(
 _LIBRARY.define("greedy_matching(Tensor score) -> Tensor")
 
 
-def pairwise_iou(lhs: Tensor, rhs: Tensor, extra: float = 0.0) -> Tensor:
-    """Intersection over union of (..., L, 4) with (..., R, 4) corner boxes: (..., L, R), 0 where the union is empty.
-
-    extra is added to every width and height: 1 where corners are pixels that belong to the box.
-    """
-    overlap, union = _overlap_and_union(lhs, rhs, extra)
+def pairwise_iou(lhs: Tensor, rhs: Tensor) -> Tensor:
+    """Intersection over union of (..., L, 4) with (..., R, 4) corner boxes: (..., L, R), 0 where the union is empty."""
+    overlap, union = _overlap_and_union(_coordinates(lhs, 0.0), _coordinates(rhs, 0.0), 0.0)
     return overlap.div_(union).masked_fill_(union <= 0, 0)
 
 
-def _overlap_and_union(lhs: Tensor, rhs: Tensor, extra: float) -> tuple[Tensor, Tensor]:
-    left, right = (boxes.movedim(-1, 0).contiguous() for boxes in (lhs, rhs))  # contiguous: several times faster
-    areas = [
-        (x2 - x1 + extra).clamp_(min=0) * (y2 - y1 + extra).clamp_(min=0) for x1, y1, x2, y2 in (left, right)
-    ]  # fmt: skip
-    left, right = left.unsqueeze(-1), right.unsqueeze(-2)
-    sides = []
-    for axis in (0, 1):
-        side = torch.minimum(left[axis + 2], right[axis + 2])
-        side -= torch.maximum(left[axis], right[axis])
-        sides.append((side.add_(extra) if extra else side).clamp_(min=0))
-    overlap = sides[0].mul_(sides[1])
-    union = (areas[0].unsqueeze(-1) + areas[1].unsqueeze(-2)).sub_(overlap)
-    return overlap, union
+def _coordinates(boxes: Tensor, extra: float) -> Tensor:
+    """The corners of (..., 4) boxes and their areas, one contiguous row for each: (5, ...)."""
+    x1, y1, x2, y2 = boxes.unbind(-1)
+    area = (x2 - x1 + extra).clamp_(min=0) * (y2 - y1 + extra).clamp_(min=0)
+    return torch.stack([x1, y1, x2, y2, area])
+
+
+def _overlap_and_union(lhs: Tensor, rhs: Tensor, extra: float, buffers: Sequence[Tensor] = ()) -> tuple[Tensor, Tensor]:
+    """Areas of the overlap and the union of (5, ..., L) and (5, ..., R) coordinates: (..., L, R) both.
+
+    extra is added to every width and height. Three flat buffers, where given, take the results.
+    """
+    left, right = lhs.unsqueeze(-1), rhs.unsqueeze(-2)
+    shape = (*left.shape[1:-1], right.shape[-1])
+    width, height, other = (buffer[: math.prod(shape)].view(shape) for buffer in buffers) if buffers else [None] * 3
+    other = torch.maximum(left[0], right[0], out=other)
+    width = torch.minimum(left[2], right[2], out=width).sub_(other)
+    other = torch.maximum(left[1], right[1], out=other)
+    height = torch.minimum(left[3], right[3], out=height).sub_(other)
+    if extra:
+        width, height = width.add_(extra), height.add_(extra)
+    overlap = width.clamp_(min=0).mul_(height.clamp_(min=0))
+    return overlap, torch.add(left[4], right[4], out=other).sub_(overlap)
 
 
 def greedy_suppression(
@@ -60,14 +68,16 @@ def greedy_suppression(
         boxes: (B, N, 4) corners, best first.
         group: (B, N); boxes of different groups don't see each other.
         candidate: (B, N) booleans; the others neither remain nor remove.
-        threshold, inclusive: a box is removed where IoU > threshold, or >= threshold.
-        extra: see `pairwise_iou`.
+        threshold, inclusive: a box is removed where IoU > threshold, or >= threshold; two empty boxes never remove
+            each other.
+        extra: added to every width and height: 1 where corners are pixels that belong to the box.
     Returns: (B, N) booleans.
     """
     result: Tensor = torch.ops.mxnext.greedy_suppression(boxes, group, candidate, threshold, inclusive, extra)
     return result
 
 
+@torch.no_grad()
 def _greedy_suppression(
     boxes: Tensor, group: Tensor, candidate: Tensor, threshold: float, inclusive: bool, extra: float
 ) -> Tensor:
@@ -81,17 +91,27 @@ def _greedy_suppression(
     order = label.argsort(stable=True)  # by group, best first
     start = counts.cumsum(0) - counts
     rank = torch.arange(len(order), device=order.device) - start[label[order]]
-    flat = boxes.reshape(-1, 4)
+    absent = boxes.new_full((1, 4), torch.nan)
+    coordinates = _coordinates(torch.cat([boxes.reshape(-1, 4), absent]), extra)  # -1 in the table is the last, absent
     table = torch.full((len(counts), int(counts.max())), -1, dtype=torch.long, device=boxes.device)
     table[label[order], rank] = (batch * candidate.shape[1] + position)[order]
+    buffers = [boxes.new_empty(max(_PAIRS, len(counts) * _BLOCK**2)) for _ in range(3)]
+
+    def overlaps(some: Tensor, others: Tensor) -> Tensor:
+        """The IoU of the boxes of the numbers (G, L) and (G, R), -inf where it is not defined: (G, L, R)."""
+        overlap, union = _overlap_and_union(coordinates[:, some], coordinates[:, others], extra, buffers)
+        return overlap.div_(union).nan_to_num_(-torch.inf)  # several times faster than a mask
+
+    def is_over(iou: Tensor) -> Tensor:
+        return iou >= threshold if inclusive else iou > threshold
+
     upper = torch.ones(_BLOCK, _BLOCK, dtype=torch.bool, device=boxes.device).triu(1)
     result = keep.view(-1)
     while table.numel():
         head, tail = table[:, :_BLOCK], table[:, _BLOCK:]
         present = head >= 0
         size = head.shape[1]
-        iou = _masked_iou(flat, head, head, threshold, extra)
-        removes = (iou >= threshold if inclusive else iou > threshold) & upper[:size, :size]
+        removes = is_over(overlaps(head, head)) & upper[:size, :size]
         remains = present
         while True:
             following = present & ~(removes & remains.unsqueeze(2)).any(1)
@@ -105,27 +125,16 @@ def _greedy_suppression(
         step = max(_PAIRS // (survivors.shape[1] * tail.shape[1]), 1)
         width = max(_PAIRS // survivors.shape[1], 1)
         most = torch.cat([
-            torch.cat([
-                _masked_iou(flat, some, part, threshold, extra).amax(1) for part in torch.split(parts, width, 1)
-            ], 1)
+            torch.cat([overlaps(some, part).amax(1) for part in torch.split(parts, width, 1)], 1)
             for some, parts in zip(torch.split(survivors, step), torch.split(tail, step), strict=True)
         ])  # fmt: skip
-        table = _front(tail, (tail >= 0) & ~(most >= threshold if inclusive else most > threshold))
+        table = _front(tail, (tail >= 0) & ~is_over(most))
         table = table[(table[:, :1] >= 0).view(-1)] if table.shape[1] else table
     return keep
 
 
 _LIBRARY.impl("greedy_suppression", _greedy_suppression, "CompositeExplicitAutograd")
 _LIBRARY.impl("greedy_suppression", lambda boxes, group, candidate, *_: torch.empty_like(candidate), "Meta")
-
-
-def _masked_iou(boxes: Tensor, lhs: Tensor, rhs: Tensor, threshold: float, extra: float) -> Tensor:
-    """The IoU of the boxes of the numbers lhs (G, L) and rhs (G, R), below threshold where lhs is -1: (G, L, R)."""
-    absent = (lhs < 0).unsqueeze(2)
-    left = boxes[lhs.clamp(min=0)].masked_fill_(absent, torch.nan)
-    overlap, union = _overlap_and_union(left, boxes[rhs.clamp(min=0)], extra)
-    iou = overlap.div_(union).nan_to_num_(0.0)  # several times faster than a mask
-    return iou if threshold > 0 else iou.masked_fill_(absent, -torch.inf)
 
 
 def _front(table: Tensor, chosen: Tensor) -> Tensor:
@@ -148,6 +157,7 @@ def greedy_matching(score: Tensor) -> Tensor:
     return result
 
 
+@torch.no_grad()
 def _greedy_matching(score: Tensor) -> Tensor:
     score = score.nan_to_num(nan=-torch.inf, posinf=torch.inf, neginf=-torch.inf)
     rows, columns = score.shape[1:]
