@@ -16,6 +16,7 @@ from . import autograd as autograd
 from . import base as base
 from . import callback as callback
 from . import context as context
+from . import contrib as contrib
 from . import engine as engine
 from . import error as error
 from . import executor as executor
@@ -52,6 +53,7 @@ from . import recordio as recordio
 from . import registry as registry
 from .util import reset_np as reset_np
 from . import random as rnd
+from . import rnn as rnn
 from . import runtime as runtime
 from .util import set_np as set_np
 from .util import set_np_shape as set_np_shape

@@ -18,3 +18,4 @@ from . import op as op
 from . import random as random
 from . import sparse as sparse
 from . import utils as utils
+from .sparse import cast_storage as cast_storage
