@@ -23,8 +23,9 @@ $(STAMP): pyproject.toml constraints.txt
 	@bash tools/setup-venv "$(VENV)" "$(PYTHON)"
 	@touch $@
 
+# One thread, unless told otherwise: LeNet is small, and two threads on cores that are busy are far slower than one.
 demo: $(STAMP)
-	$(BIN)/python demo/demo.py
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python demo/demo.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
