@@ -17,7 +17,7 @@ from ..ndarray import NDArray
 from ..ndarray.recording import STATE
 from ..ops.dtypes import dtype_name
 from ..symbol import Symbol
-from .parameter import DeferredInitializationError, Parameter, ParameterDict, shape_is_known
+from .parameter import DeferredInitializationError, Parameter, ParameterDict, _brief, _reduced, shape_is_known
 from .tracing import trace_forward
 from .utils import HookHandle
 
@@ -236,8 +236,6 @@ class Block:
             filename: path.
             deduplicate: save shared parameters once, under the first of their paths.
         """
-        from .parameter import _reduced
-
         parameters = self._collect_params_with_prefix()
         if deduplicate:
             seen: dict[Parameter, str] = {}
@@ -359,12 +357,6 @@ class Block:
 
 def _indent(text: str) -> str:
     return text.replace("\n", "\n  ")
-
-
-def _brief(names: Any) -> str:
-    from .parameter import _brief as brief
-
-    return brief(names)
 
 
 _NO_INPUT = (
@@ -675,8 +667,6 @@ class HybridBlock(Block):
                 "Please first call block.hybridize() and then run forward with this block at least once before calling "
                 "export."
             )
-        from .parameter import _reduced
-
         out = self._cached_graph[1]
         symbol_file = f"{path}-symbol.json"
         out.save(symbol_file, remove_amp_cast=remove_amp_cast)

@@ -65,7 +65,7 @@ def array(source_array: Any, ctx: Context | None = None, dtype: Any = None) -> N
             raise TypeError("source_array must be array like object")
         tensor = torch.from_numpy(values if values.flags.writeable and _fits(values) else values.copy())
     ctx = parse_context(ctx)
-    return wrap(NDArray, tensor.to(ctx.torch_device, _dtype(dtype), copy=True).contiguous(), ctx)
+    return wrap(NDArray, tensor.to(ctx.torch_device, torch_dtype(dtype), copy=True).contiguous(), ctx)
 
 
 def _sparse_module() -> Any:
@@ -78,16 +78,12 @@ def _fits(values: np.ndarray[Any, Any]) -> bool:
     return all(stride >= 0 for stride in values.strides) and values.dtype.isnative
 
 
-def _dtype(dtype: Any) -> torch.dtype:
-    return torch_dtype(dtype)
-
-
 def empty(shape: Any, ctx: Context | None = None, dtype: Any = None, stype: str | None = None) -> NDArray:
     """An array whose values are not set; one that is sparse stores nothing."""
     if stype not in (None, "default"):
         return _sparse_module().empty(stype, shape, ctx, dtype)
     ctx = parse_context(ctx)
-    return wrap(NDArray, torch.empty(_shape(shape), dtype=_dtype(dtype), device=ctx.torch_device), ctx)
+    return wrap(NDArray, torch.empty(_shape(shape), dtype=torch_dtype(dtype), device=ctx.torch_device), ctx)
 
 
 def zeros(
@@ -126,7 +122,7 @@ def _filled(
     ctx = parse_context(ctx)
     if isinstance(value, NDArray):
         value = value.asscalar()
-    tensor = torch.full(_shape(shape), value, dtype=_dtype(dtype), device=ctx.torch_device)
+    tensor = torch.full(_shape(shape), value, dtype=torch_dtype(dtype), device=ctx.torch_device)
     return wrap(NDArray, tensor, ctx)
 
 

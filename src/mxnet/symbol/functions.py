@@ -20,23 +20,19 @@ def _create(name: str, given: dict[str, Any], kwargs: dict[str, Any]) -> Symbol:
     return compose(get_operator(name), [], {**given, **kwargs}, hint=name.lower(), name=label, attr=attr)
 
 
-def _dtype(dtype: Any) -> str:
-    return dtype_name(dtype)
-
-
 def zeros(shape: Any, dtype: Any = None, **kwargs: Any) -> Symbol:
     """An array of zeros; a 0 in the shape is filled in by shape inference."""
-    return _create("_zeros", {"shape": shape, "dtype": _dtype(dtype)}, kwargs)
+    return _create("_zeros", {"shape": shape, "dtype": dtype_name(dtype)}, kwargs)
 
 
 def ones(shape: Any, dtype: Any = None, **kwargs: Any) -> Symbol:
     """An array of ones; a 0 in the shape is filled in by shape inference."""
-    return _create("_ones", {"shape": shape, "dtype": _dtype(dtype)}, kwargs)
+    return _create("_ones", {"shape": shape, "dtype": dtype_name(dtype)}, kwargs)
 
 
 def full(shape: Any, val: float, dtype: Any = None, **kwargs: Any) -> Symbol:
     """An array filled with one value."""
-    return _create("_full", {"shape": shape, "dtype": _dtype(dtype), "value": float(val)}, kwargs)
+    return _create("_full", {"shape": shape, "dtype": dtype_name(dtype), "value": float(val)}, kwargs)
 
 
 def arange(
@@ -45,7 +41,8 @@ def arange(
 ) -> Symbol:  # fmt: skip
     """Evenly spaced values in [start, stop), each repeated; with infer_range the end comes from shape inference."""
     given = {
-        "start": start, "stop": stop, "step": step, "repeat": repeat, "infer_range": infer_range, "dtype": _dtype(dtype)
+        "start": start, "stop": stop, "step": step, "repeat": repeat, "infer_range": infer_range,
+        "dtype": dtype_name(dtype),
     }  # fmt: skip
     return _create("_arange", given, {"name": name})
 
@@ -54,13 +51,13 @@ def linspace(
     start: float, stop: float, num: int, endpoint: bool = True, name: str | None = None, dtype: Any = None
 ) -> Symbol:
     """num evenly spaced values from start to stop, with or without stop itself."""
-    given = {"start": start, "stop": stop, "num": num, "endpoint": endpoint, "dtype": _dtype(dtype)}
+    given = {"start": start, "stop": stop, "num": num, "endpoint": endpoint, "dtype": dtype_name(dtype)}
     return _create("_linspace", given, {"name": name})
 
 
 def eye(N: int, M: int = 0, k: int = 0, dtype: Any = None, **kwargs: Any) -> Symbol:
     """An (N, M) array (M = 0: N) with ones on diagonal k."""
-    return _create("_eye", {"N": N, "M": M, "k": k, "dtype": _dtype(dtype)}, kwargs)
+    return _create("_eye", {"N": N, "M": M, "k": k, "dtype": dtype_name(dtype)}, kwargs)
 
 
 def _dispatch(left: Any, right: Any, on_numbers: Callable[[Any, Any], Any], *names: str) -> Any:
