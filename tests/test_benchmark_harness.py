@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 import sys
 
 import pytest
@@ -85,7 +86,9 @@ def test_a_failing_contestant_is_reported_and_the_others_go_on(capfd):
     assert tired_.error == "ArithmeticError: tired after 1000 steps" and tired_.ratio is None
     assert "is not there" in original.error
     assert len(sleeper.samples) == 3 and sleeper.error is None
-    assert 1.2 < sleeper.ratio < 3.5
+    # Of the pairs within the rounds: how long a sleep really takes is the system's affair.
+    pairs = zip(sleeper.samples, torch.samples, strict=True)
+    assert sleeper.ratio == statistics.median(own / other for own, other in pairs)
     assert torch.ratio == 1.0
     assert "can't be built" in capfd.readouterr().err  # the whole traceback is shown
     text = table(measurement(), results)
