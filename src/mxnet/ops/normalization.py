@@ -35,6 +35,52 @@ def _check_parameters(op: str, data: Tensor, expected: int, **parameters: Tensor
 # Batch normalisation
 
 
+_WORTH_ROWS = 16  # from so many elements in each row on, moments by rows are the faster ones
+
+
+def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and biased variance of each channel of x (batch, channels, ...)."""
+    rows = x.shape[0] * x.shape[1]
+    if rows == 0 or x.numel() < rows * _WORTH_ROWS or not x.is_contiguous():
+        mean, variance = torch.batch_norm_update_stats(x, None, None, 0.0)
+        return mean, variance
+    # torch computes the moments of a channel number by number on a CPU, those of a group in vectors: so those of each
+    # (sample, channel) are computed, and put together.
+    size = x.numel() // rows
+    _, means, inverse_stds = torch.native_group_norm(x, None, None, x.shape[0], x.shape[1], size, x.shape[1], 0.0)
+    mean = means.mean(0)
+    return mean, inverse_stds.pow_(-2).add_((means - mean).square_()).mean(0)
+
+
+class _TrainingBatchNorm(torch.autograd.Function):
+    """(x, scale, offset, eps) -> result, mean, 1 / sqrt(var + eps), var.
+
+    The moments and the normalisation are operations of their own: a plan may repeat the second, which is cheap,
+    without the first.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, scale: Tensor, offset: Tensor, eps: float) -> tuple[Tensor, ...]:
+        mean, variance = _moments(x)
+        inverse_std = torch.rsqrt(variance + eps)
+        out = torch.native_batch_norm(x, scale, offset, mean, variance, False, 0.0, eps)[0]
+        ctx.save_for_backward(x, scale, mean, inverse_std)
+        ctx.eps = eps
+        ctx.mark_non_differentiable(mean, inverse_std, variance)
+        ctx.set_materialize_grads(False)
+        return out, mean, inverse_std, variance
+
+    @staticmethod
+    def backward(ctx: Any, head_grad: Tensor | None, *_: Any) -> tuple[Tensor | None, ...]:
+        if head_grad is None:
+            return None, None, None, None
+        x, scale, mean, inverse_std = ctx.saved_tensors
+        needed = list(ctx.needs_input_grad[:3])
+        return *torch.ops.aten.native_batch_norm_backward(
+            head_grad, x, scale, None, None, mean, inverse_std, True, ctx.eps, needed
+        ), None  # fmt: skip
+
+
 def _normalize_batch(
     op: str, data: Tensor, gamma: Tensor, beta: Tensor, moving_mean: Tensor, moving_var: Tensor, eps: float,
     momentum: float, fix_gamma: bool, use_global_stats: bool, axis: int, training: bool,
@@ -47,9 +93,13 @@ def _normalize_batch(
     x = data if axis == 1 else data.movedim(axis, 1) if axis else data.transpose(0, 1)
     scale = torch.fill(gamma, 1.0) if fix_gamma else gamma  # one, with a gradient that is zero
     if training and not use_global_stats:
-        out, mean, inverse_std = torch.native_batch_norm(x, scale, beta, None, None, True, 0.0, eps)
+        if x.device.type == "cpu" and x.dtype is gamma.dtype:
+            out, mean, inverse_std, variance = _TrainingBatchNorm.apply(x, scale, beta, eps)  # type: ignore[no-untyped-call]
+        else:  # on a GPU one kernel does all; float16 data has float32 parameters
+            out, mean, inverse_std = torch.native_batch_norm(x, scale, beta, None, None, True, 0.0, eps)
+            variance = inverse_std.pow(-2).sub_(eps).clamp_(min=0)
         moving_mean.lerp_(mean, 1 - momentum)
-        moving_var.lerp_(inverse_std.pow(-2).sub_(eps).clamp_(min=0), 1 - momentum)
+        moving_var.lerp_(variance, 1 - momentum)
     else:
         out = torch.native_batch_norm(x, scale, beta, moving_mean, moving_var, False, 0.0, eps)[0]
         mean, inverse_std = moving_mean, moving_var
