@@ -20,6 +20,7 @@ import mxnet as mx
 import mxnet.graph
 from mxnet.base import MXNetError
 from mxnet.graph.graph import Graph, Node, Value, check
+from mxnet.graph.infer import infer_dtypes, infer_shapes
 from mxnet.graph.program import Program
 from mxnet.ops.registry import get_operator
 
@@ -170,3 +171,92 @@ def test_unused_outputs_and_absent_inputs():
         torch.tensor([[1.0, -2.0]]),
     )
     assert out.tolist() == [[-1.0]]
+
+
+@pytest.fixture
+def run_inside():
+    """An operator that runs its one subgraph on its inputs, as long as the test lasts."""
+    from mxnet.ops import registry
+
+    @registry.operator("run_inside", num_outputs=lambda outputs: outputs)
+    def run_inside(*data: torch.Tensor, outputs: int = 1, subgraphs: tuple) -> tuple:
+        (subgraph,) = subgraphs
+        return tuple(subgraph(data))
+
+    yield run_inside
+    del registry._OPERATORS["run_inside"]
+
+
+NESTED = """\
+a = exp(x)
+b, b_1 = run_inside(a, mean, w; outputs=2)
+    subgraph:
+        d = run_inside(u, v)
+            subgraph:
+                e = elemwise_add(p, q)
+                return e
+        f = Dropout(d; p=0.5)
+        g = FullyConnected(f, w; num_hidden=3, no_bias=True)
+        return g, d
+c = relu(b)
+return c, b_1"""
+
+
+def test_nodes_keep_their_subgraphs(run_inside):
+    graph = Graph.parse(NESTED)
+    check(graph)
+    assert str(graph) == NESTED
+    changed = graph.rebuild(lambda node: node.inputs[0] if node.op and node.op.name in ("exp", "relu") else node)
+    assert str(changed) == NESTED.replace("a = exp(x)\n", "").replace("(a,", "(x,").replace(
+        "c = relu(b)\nreturn c", "return b"
+    )
+    (node,) = [node for node in graph.nodes if node.subgraphs]
+    assert node.is_random and not graph.nodes[1].is_random
+    assert node.replaced(name="other").subgraphs is node.subgraphs
+    with pytest.raises(AssertionError):
+        check(Graph([Value(Node(run_inside, "n", (Value(Node(None, "x"), 0),)), 0)]))
+
+
+def test_subgraphs_run_in_the_mode_of_the_program(run_inside):
+    program = Program(Graph.parse(NESTED))
+    assert program.is_random
+    x, mean, w = torch.zeros(2, 4), torch.ones(2, 4), torch.ones(3, 4)
+    device = torch.device("cpu")
+    outputs = program.run([x, mean, w], training=False, device=device)
+    assert outputs[0].tolist() == [[8.0] * 3] * 2 and outputs[1].tolist() == [[2.0] * 4] * 2
+    assert set(program.run([x, mean, w], training=True, device=device)[0].flatten().tolist()) <= {0.0, 4, 8, 12, 16}
+    leaf = mean.clone().requires_grad_()
+    outputs = program.run([x, leaf, w], training=False, device=device, differentiate=True)
+    outputs[0].sum().backward()
+    assert leaf.grad.tolist() == [[3.0] * 4] * 2
+    with pytest.raises(MXNetError, match="Error in operator b: .*Error in operator d: .*Error in operator e"):
+        program.run([x, mean[:, :3], w], training=False, device=device)
+
+
+def test_shapes_and_dtypes_follow_through_subgraphs(run_inside):
+    graph = Graph.parse(NESTED)
+    dtypes = infer_dtypes(graph, {"mean": "float64"})
+    assert set(dtypes.values()) == {"float64"}
+    shapes = infer_shapes(graph, {"mean": (2, 4)}, dtypes)
+    assert {value.node.name: shape for value, shape in shapes.items() if value.index == 0} == {
+        "x": (2, 4), "a": (2, 4), "mean": (2, 4), "w": (3, 4), "b": (2, 3), "c": (2, 3),
+    }  # fmt: skip
+    with pytest.raises(MXNetError, match="Error in operator b: .*Error in operator d: .*Error in operator e"):
+        infer_shapes(graph, {"mean": (2, 4), "x": (2, 3)}, dtypes)
+    with pytest.raises(MXNetError, match="Error in operator b: "):
+        infer_dtypes(graph, {"mean": "float64", "x": "float32"})
+
+
+def test_states_inside_of_subgraphs_are_auxiliary(run_inside):
+    graph = Graph.parse("""
+        a = run_inside(x, gamma, beta, mean, var)
+            subgraph:
+                n = BatchNorm(data, g, b, m, v; fix_gamma=False, momentum=0.0)
+                return n
+        return a""")
+    assert [node.name for node in graph.variables if node in graph.auxiliary()] == ["mean", "var"]
+    program = Program(graph)
+    assert program.mutated == (3, 4)
+    x, mean = torch.tensor([[1.0], [3.0]]), torch.zeros(1)
+    program.run([x, *torch.ones(2, 1), mean, torch.ones(1)], training=True, device=torch.device("cpu"))
+    assert mean.tolist() == [2.0]

@@ -4,6 +4,15 @@ A graph is immutable: passes build new ones. In text, a graph is one line for ea
 
     fc1, fc1_mean = BatchNorm(data, gamma, beta; eps=0.001)
     return fc1
+
+A node may hold graphs of its own, which its operator runs (loops, branches, what a backend compiled); in text they
+stand indented below it::
+
+    out = _foreach(data, state; in_data_locs="[0]", in_state_locs="[1]", num_out_data=1, num_outputs=2)
+        subgraph:
+            sum = elemwise_add(x, s)
+            return sum, sum
+    return out
 """
 
 from __future__ import annotations
@@ -31,19 +40,21 @@ class Node:
     """A variable (op is None) or an operator applied to values.
 
     attributes holds strings as in a symbol file: those of the operator that were given, and the user's own. It may
-    gain user's attributes later (``Symbol._set_attr``); nothing else of a node ever changes.
+    gain user's attributes later (``Symbol._set_attr``); nothing else of a node ever changes. subgraphs are the graphs
+    that the operator runs; whatever makes a node from another one keeps them.
     """
 
-    __slots__ = ("_attrs", "attributes", "inputs", "name", "op")
+    __slots__ = ("_attrs", "attributes", "inputs", "name", "op", "subgraphs")
 
     def __init__(
         self, op: Operator | None, name: str, inputs: tuple[Value, ...] = (),
-        attributes: Mapping[str, str] | None = None,
+        attributes: Mapping[str, str] | None = None, subgraphs: tuple[Graph, ...] = (),
     ):  # fmt: skip
         self.op = op
         self.name = name
         self.inputs = inputs
         self.attributes: dict[str, str] = dict(attributes or {})
+        self.subgraphs = subgraphs
         self._attrs: Attrs | None = None
 
     @property
@@ -87,9 +98,45 @@ class Node:
         """The name of an output: that of a variable, or the node's with a suffix."""
         return self.name if self.op is None else f"{self.name}_{self.op.output_names(self.attrs)[index]}"
 
+    @property
+    def is_random(self) -> bool:
+        """Whether the operator, or one inside of its subgraphs, draws random numbers."""
+        if self.op is None:
+            return False
+        return self.op.random or any(node.is_random for graph in self.subgraphs for node in graph.nodes)
+
+    @property
+    def subgraph_inputs(self) -> tuple[tuple[int, ...], ...]:
+        """For each subgraph, which of the inputs each of its variables stands for."""
+        if self.op is None or not self.subgraphs:
+            return ()
+        return self.op.positions_in_subgraphs(self.attrs, [len(graph.variables) for graph in self.subgraphs])
+
+    @property
+    def mutated_inputs(self) -> frozenset[int]:
+        """Which of the inputs the operator changes in place, itself or by its subgraphs."""
+        if self.op is None or not (self.op.mutates or self.subgraphs):
+            return frozenset()
+        found = {position for position, name in enumerate(self.input_names) if name in self.op.mutates}
+        for graph, positions in zip(self.subgraphs, self.subgraph_inputs, strict=True):
+            changed = graph.auxiliary()
+            found.update(p for p, variable in zip(positions, graph.variables, strict=True) if variable in changed)
+        return frozenset(found)
+
     def with_inputs(self, inputs: tuple[Value, ...]) -> Node:
         """The same operator on other inputs."""
-        return self if inputs == self.inputs else Node(self.op, self.name, inputs, self.attributes)
+        return self if inputs == self.inputs else self.replaced(inputs=inputs)
+
+    def replaced(
+        self, *, name: str | None = None, inputs: tuple[Value, ...] | None = None,
+        attributes: Mapping[str, str] | None = None, subgraphs: tuple[Graph, ...] | None = None,
+    ) -> Node:  # fmt: skip
+        """A new node like this one, but for what is given."""
+        return Node(
+            self.op, self.name if name is None else name, self.inputs if inputs is None else inputs,
+            self.attributes if attributes is None else attributes,
+            self.subgraphs if subgraphs is None else subgraphs,
+        )  # fmt: skip
 
     def __repr__(self) -> str:
         return f"<Node {self.name} = {self.op.name if self.op else 'variable'}>"
@@ -122,18 +169,14 @@ class Graph:
 
     def auxiliary(self) -> set[Node]:
         """The variables that an operator changes in place."""
-        found = set()
-        for node in self.nodes:
-            if node.op is not None and node.op.mutates:
-                for name, value in zip(node.input_names, node.inputs, strict=True):
-                    if name in node.op.mutates and value.node.op is None:
-                        found.add(value.node)
-        return found
+        changed = (node.inputs[position].node for node in self.nodes for position in node.mutated_inputs)
+        return {node for node in changed if node.op is None}
 
     def rebuild(self, choose: Callable[[Node], Node | Value]) -> Graph:
         """A graph in which every node is replaced by what `choose` returns for it.
 
-        Nodes arrive in topological order, their inputs already chosen; a Value returned stands for output 0.
+        Nodes arrive in topological order, their inputs already chosen; a Value returned stands for output 0. Subgraphs
+        stay as they are: `choose` may rebuild those of a node and return ``node.replaced(subgraphs=...)``.
         """
         chosen: dict[Node, Node | Value] = {}
 
@@ -151,6 +194,15 @@ class Graph:
 
         Raises: MXNetError for a line that can't be read.
         """
+        lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+        graph, rest = cls._parse(lines)
+        if rest:
+            raise MXNetError(f"Graph.parse: {rest[0]!r} follows the line that begins with 'return'.")
+        return graph
+
+    @classmethod
+    def _parse(cls, lines: list[str]) -> tuple[Graph, list[str]]:
+        """The graph at the beginning of the lines, and the lines after it."""
         known: dict[str, Value] = {}
 
         def value_of(label: str) -> Value:
@@ -158,18 +210,24 @@ class Graph:
                 known[label] = Value(Node(None, _unquoted(label)), 0)
             return known[label]
 
-        for line in filter(None, (line.strip() for line in text.splitlines())):
+        while lines:
+            line, lines = lines[0].strip(), lines[1:]
             if line.split(None, 1)[0] == "return":
-                return cls(map(value_of, _split(line[len("return") :])))
+                return cls(map(value_of, _split(line[len("return") :]))), lines
             match = _LINE.fullmatch(line)
             if match is None:
                 raise MXNetError(f"Graph.parse: cannot read {line!r}; expected 'name = operator(inputs; key=value)'.")
             targets, op_name, inputs, attributes = match.groups()
             labels = _split(targets)
             pairs = (pair.partition("=") for pair in _split(attributes or ""))
+            given = tuple(map(value_of, _split(inputs)))
+            subgraphs = []
+            while lines and lines[0].strip() == "subgraph:":
+                graph, lines = cls._parse(lines[1:])
+                subgraphs.append(graph)
             node = Node(
-                get_operator(op_name), _unquoted(labels[0]), tuple(map(value_of, _split(inputs))),
-                {key: _unquoted(value) for key, _, value in pairs},
+                get_operator(op_name), _unquoted(labels[0]), given,
+                {key: _unquoted(value) for key, _, value in pairs}, tuple(subgraphs),
             )  # fmt: skip
             known.update({label: Value(node, index) for index, label in enumerate(labels)})
         raise MXNetError("Graph.parse: the line that begins with 'return' is missing.")
@@ -196,6 +254,8 @@ class Graph:
             inputs = ", ".join(labels[value] for value in node.inputs)
             own = [f"{key}={_quoted(value)}" for key, value in node.attributes.items() if key in node.op.attributes]
             lines.append(f"{targets} = {node.op.name}({inputs}{'; ' * bool(own)}{', '.join(own)})")
+            for graph in node.subgraphs:
+                lines += ["    subgraph:", *(f"        {line}" for line in str(graph).split("\n"))]
         return "\n".join([*lines, f"return {', '.join(labels[value] for value in self.outputs)}"])
 
 
@@ -249,9 +309,18 @@ def _depth_first(outputs: Iterable[Value]) -> list[Node]:
 
 
 def check(graph: Graph) -> None:
-    """Assert what every graph obeys: values are defined once and before their use, outputs exist, attributes parse."""
+    """Assert what every graph obeys: values are defined once and before their use, outputs exist, attributes parse.
+
+    Subgraphs obey it too, and each of their variables stands for an input of the node.
+    """
     seen: set[Node] = set()
     for node in graph.nodes:
+        takes = node.op is not None and node.op.takes_subgraphs
+        assert takes == bool(node.subgraphs), f"{node} holds {len(node.subgraphs)} subgraphs"
+        for subgraph, positions in zip(node.subgraphs, node.subgraph_inputs, strict=True):
+            check(subgraph)
+            assert len(positions) == len(subgraph.variables), f"{node}: some variables of {subgraph} have no input"
+            assert all(0 <= p < len(node.inputs) for p in positions), f"{node} has no inputs {positions}"
         for value in node.inputs:
             assert value.node in seen, f"{node} uses {value.node} before it is defined"
             assert 0 <= value.index < value.node.num_outputs, f"{node} uses output {value.index} of {value.node}"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from ..base import MXNetError
 from ..ops.dtypes import DTYPE_NAMES, NAMES_OF_CODES, dtype_name, torch_dtype
 from ..ops.registry import Attrs, Operator, PartialShape, describe_call
 from .graph import Graph, Node, Value
+from .program import Program
 
 _META = torch.device("meta")
 _META_CACHE: dict[Any, tuple[tuple[int, ...], ...]] = {}
@@ -50,10 +52,11 @@ def merge_shapes(first: PartialShape, second: PartialShape) -> PartialShape:
 
 
 def run_on_meta(
-    op: Operator, attrs: Attrs, shapes: Sequence[tuple[int, ...] | None], dtypes: Sequence[str]
-) -> tuple[tuple[tuple[int, ...], ...], tuple[str, ...]]:
+    op: Operator, attrs: Attrs, shapes: Sequence[tuple[int, ...] | None], dtypes: Sequence[str],
+    subgraphs: tuple[Graph, ...] = (),
+) -> tuple[tuple[tuple[int, ...], ...], tuple[str, ...]]:  # fmt: skip
     """Shapes and dtypes of all outputs, from running the operator on tensors without storage."""
-    key = (op.name, tuple(attrs.items()), tuple(shapes), tuple(dtypes))
+    key = (op.name, tuple(attrs.items()), tuple(shapes), tuple(dtypes), subgraphs)
     try:
         return _META_CACHE[key]  # type: ignore[return-value]
     except (KeyError, TypeError):
@@ -69,6 +72,8 @@ def run_on_meta(
         extra["generator"] = None
     if op.creates:
         extra["device"] = _META
+    if op.takes_subgraphs:
+        extra["subgraphs"] = tuple(partial(Program(g).run, training=False, device=_META) for g in subgraphs)
     with torch.no_grad():
         result = op.function(*tensors, **extra)
     results = result if isinstance(result, tuple) else (result,)
@@ -104,8 +109,9 @@ def infer_node_shapes(
                 if name in known:
                     known[name] = merge_shapes(known[name], None if shape is None else tuple(shape))
         inputs = [known[name] for name in names]
-    if op._infer_shape is not None:
-        new_inputs, new_outputs = op._infer_shape(list(inputs), list(outputs), **attrs)
+    infer_shape = _shape_rule(node, dtypes)
+    if infer_shape is not None:
+        new_inputs, new_outputs = infer_shape(list(inputs), list(outputs), **attrs)
         inputs = [merge_shapes(a, b) for a, b in zip(inputs, new_inputs, strict=True)]
         outputs = [merge_shapes(a, b) for a, b in zip(outputs, new_outputs, strict=True)]
     elif op.elementwise:
@@ -113,13 +119,13 @@ def infer_node_shapes(
         for shape in (*inputs, *outputs):
             common = merge_shapes(common, shape)
         inputs, outputs = [common] * len(inputs), [common] * len(outputs)
-    if op.dynamic or (all(map(is_known, outputs)) and op._infer_shape is not None):
+    if op.dynamic or (all(map(is_known, outputs)) and infer_shape is not None):
         return inputs, outputs
     if all(map(is_known, inputs)):
-        found = _arranged_meta(op, attrs, inputs, names, dtypes)
+        found = _arranged_meta(node, inputs, names, dtypes)
         outputs = [merge_shapes(a, b) for a, b in zip(outputs, found, strict=True)]
     elif all(shape is not None for shape in inputs) and not all(map(is_known, outputs)):
-        outputs = _infer_by_trial(op, attrs, inputs, outputs, names, dtypes)
+        outputs = _infer_by_trial(node, inputs, outputs, names, dtypes)
     return inputs, outputs
 
 
@@ -138,23 +144,25 @@ def _rule_inputs(rule: Any, op: Operator) -> tuple[str, ...]:
 
 
 def _arranged_meta(
-    op: Operator, attrs: Attrs, shapes: Sequence[PartialShape], names: tuple[str, ...], dtypes: Sequence[str]
+    node: Node, shapes: Sequence[PartialShape], names: tuple[str, ...], dtypes: Sequence[str]
 ) -> tuple[tuple[int, ...], ...]:
+    op = node.op
+    assert op is not None
     shapes_ = op.arrange(shapes, names)  # type: ignore[arg-type]
     dtypes_ = op.arrange(dtypes, names)  # type: ignore[arg-type]
-    return run_on_meta(op, attrs, shapes_, [d or "float32" for d in dtypes_])[0]  # type: ignore[arg-type, misc]
+    kinds = [d or "float32" for d in dtypes_]
+    return run_on_meta(op, node.attrs, shapes_, kinds, node.subgraphs)[0]  # type: ignore[arg-type]
 
 
 def _infer_by_trial(
-    op: Operator, attrs: Attrs, inputs: list[PartialShape], outputs: list[PartialShape], names: tuple[str, ...],
-    dtypes: Sequence[str],
-) -> list[PartialShape]:  # fmt: skip
+    node: Node, inputs: list[PartialShape], outputs: list[PartialShape], names: tuple[str, ...], dtypes: Sequence[str]
+) -> list[PartialShape]:
     """What stays the same when the unknown sizes change is known."""
     trials = []
     for size in _TRIAL_SIZES:
         tried = [tuple(size if extent == -1 else extent for extent in shape) for shape in inputs if shape is not None]
         try:
-            trials.append(_arranged_meta(op, attrs, tried, names, dtypes))
+            trials.append(_arranged_meta(node, tried, names, dtypes))
         except (RuntimeError, IndexError, ValueError, TypeError):
             return outputs
     found: list[PartialShape] = []
@@ -194,18 +202,104 @@ def infer_shapes(
                 shapes[Value(node, 0)] = merge_shapes(known.get(node.name), _variable_shape(node))
             except ShapeConflict as error:
                 raise MXNetError(f"variable {node.name!r}: {error}") from None
+    _settle_shapes(graph, shapes, dtypes or {})
+    return shapes
+
+
+def _settle_shapes(graph: Graph, shapes: dict[Value, PartialShape], dtypes: Mapping[Value, str]) -> None:
+    """Go through the nodes forwards and backwards until nothing more follows."""
     operators = [node for node in graph.nodes if node.op is not None]
     forward = True
     for _ in range(64):
         changed = False
         for node in operators if forward else reversed(operators):
-            changed |= _infer_node(node, shapes, dtypes or {})
+            changed |= _infer_node(node, shapes, dtypes)
         if not changed and not forward:
             break
         if not changed and all(map(is_known, shapes.values())):
             break
         forward = not forward
-    return shapes
+
+
+class _Inside:
+    """What the rules of an operator may ask of a subgraph (`SubgraphRules`).
+
+    dtypes: those of the variables, for operators inside that look at dtypes when shapes are inferred.
+    """
+
+    def __init__(self, graph: Graph, dtypes: Sequence[str | None] = ()):
+        self.graph = graph
+        self.dtypes = dtypes
+
+    def shapes(self, inputs: Sequence[PartialShape], outputs: Sequence[PartialShape]) -> dict[Value, PartialShape]:
+        """The shape of every value inside, as far as it follows."""
+        kinds: Mapping[Value, Any] = {}
+        if self.dtypes:
+            known = {Value(node, 0): dtype for node, dtype in zip(self.graph.variables, self.dtypes, strict=True)}
+            kinds = _settle_dtypes(self.graph, known, None)
+        shapes: dict[Value, PartialShape] = {
+            Value(node, index): None for node in self.graph.nodes for index in range(node.num_outputs)
+        }
+        variables = [Value(node, 0) for node in self.graph.variables]
+        for value in variables:
+            shapes[value] = _variable_shape(value.node)
+        for value, shape in zip((*variables, *self.graph.outputs), (*inputs, *outputs), strict=True):
+            try:
+                shapes[value] = merge_shapes(shapes[value], shape)
+            except ShapeConflict as error:
+                raise MXNetError(f"{value.node.name}: {error}") from None
+        _settle_shapes(self.graph, shapes, kinds)
+        return shapes
+
+    def infer_shape(
+        self, inputs: Sequence[PartialShape], outputs: Sequence[PartialShape]
+    ) -> tuple[list[PartialShape], list[PartialShape]]:
+        """All that follows inside for the shapes of variables and outputs."""
+        shapes = self.shapes(inputs, outputs)
+        return [shapes[Value(node, 0)] for node in self.graph.variables], [shapes[v] for v in self.graph.outputs]
+
+    def infer_dtype(
+        self, inputs: Sequence[str | None], outputs: Sequence[str | None]
+    ) -> tuple[list[str | None], list[str | None]]:
+        """All that follows inside for the dtypes of variables and outputs."""
+        variables = [Value(node, 0) for node in self.graph.variables]
+        known: dict[Value, str | None] = {}
+        for value, dtype in zip((*variables, *self.graph.outputs), (*inputs, *outputs), strict=True):
+            if dtype is not None and known.setdefault(value, dtype) != dtype:
+                raise MXNetError(f"{value.node.name} is both {known[value]} and {dtype}")
+        dtypes = _settle_dtypes(self.graph, known, None)
+        return [dtypes[value] for value in variables], [dtypes[value] for value in self.graph.outputs]
+
+
+def _shape_rule(node: Node, dtypes: Sequence[str]) -> Any:
+    """The operator's rule for shapes, given the node's subgraphs; a lone subgraph with the node's inputs is one."""
+    op = node.op
+    assert op is not None
+    if not op.takes_subgraphs:
+        return op._infer_shape
+    inside = [
+        _Inside(graph, [dtypes[position] for position in positions])
+        for graph, positions in zip(node.subgraphs, node.subgraph_inputs, strict=True)
+    ]
+    if op._infer_shape is not None:
+        return partial(op._infer_shape, subgraphs=inside)
+    if op._subgraph_inputs is None and len(inside) == 1:
+        return lambda inputs, outputs, /, **_: inside[0].infer_shape(inputs, outputs)
+    return None
+
+
+def _dtype_rule(node: Node) -> Any:
+    """The operator's rule for dtypes; see `_shape_rule`."""
+    op = node.op
+    assert op is not None
+    if not op.takes_subgraphs:
+        return op._infer_dtype
+    inside = [_Inside(graph) for graph in node.subgraphs]
+    if op._infer_dtype is not None:
+        return partial(op._infer_dtype, subgraphs=inside)
+    if op._subgraph_inputs is None and len(inside) == 1:
+        return lambda inputs, outputs, /, **_: inside[0].infer_dtype(inputs, outputs)
+    return None
 
 
 def _infer_node(node: Node, shapes: dict[Value, PartialShape], dtypes: Mapping[Value, str]) -> bool:
@@ -245,12 +339,16 @@ def infer_dtypes(graph: Graph, known: Mapping[str, str], default: str | None = "
 
     Raises: MXNetError naming the node whose dtypes contradict each other.
     """
+    return _settle_dtypes(graph, {Value(node, 0): known.get(node.name) for node in graph.variables}, default)
+
+
+def _settle_dtypes(graph: Graph, known: Mapping[Value, str | None], default: str | None) -> dict[Value, str | None]:
     dtypes: dict[Value, str | None] = {}
     for node in graph.nodes:
         for index in range(node.num_outputs):
-            dtypes[Value(node, index)] = None
+            dtypes[Value(node, index)] = known.get(Value(node, index))
         if node.op is None:
-            dtypes[Value(node, 0)] = known.get(node.name) or _variable_dtype(node)
+            dtypes[Value(node, 0)] = known.get(Value(node, 0)) or _variable_dtype(node)
     operators = [node for node in graph.nodes if node.op is not None]
     while True:
         changed = True
@@ -280,8 +378,9 @@ def _infer_node_dtypes(node: Node, dtypes: dict[Value, str | None]) -> bool:
     assert op is not None
     values = [Value(node, index) for index in range(node.num_outputs)]
     inputs, outputs = [dtypes[value] for value in node.inputs], [dtypes[value] for value in values]
-    if op._infer_dtype is not None:
-        new_inputs, new_outputs = op._infer_dtype(list(inputs), list(outputs), **node.attrs)
+    infer_dtype = _dtype_rule(node)
+    if infer_dtype is not None:
+        new_inputs, new_outputs = infer_dtype(list(inputs), list(outputs), **node.attrs)
     elif op._out_dtype is not None:
         name = op._out_dtype(**node.attrs) if callable(op._out_dtype) else op._out_dtype
         new_inputs, new_outputs = inputs, [dtype_name(name)] * len(outputs)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..ops.generators import generator_for
-from ..ops.registry import Attrs, Operator, explain_failure
+from ..ops.registry import Attrs, Operator, Run, explain_failure
 from .graph import Graph, Node, Value
 
 #: Called for what a node takes and gives: the node, the name of an input or output (a variable's own), the tensor.
@@ -21,12 +21,14 @@ _CAUGHT = (RuntimeError, IndexError, TypeError, ValueError, NotImplementedError,
 class Step:
     """One operator call: where its arguments come from, where its results go, and what may be dropped afterwards.
 
-    function  the operator's function with all constant attributes bound
-    extra     what the caller supplies at each run: those of "training", "generator", "device", "state" that it takes
-    recorded  the same for torch's autograd: where the operator declares its gradient, that one is used
+    function   the operator's function with all constant attributes bound
+    extra      what the caller supplies at each run: those of "training", "generator", "device", "state", "subgraphs"
+               that it takes
+    recorded   the same for torch's autograd: where the operator declares its gradient, that one is used
+    subgraphs  the node's, made ready to run
     """
 
-    __slots__ = ("attrs", "dead", "extra", "function", "inputs", "node", "op", "outputs", "recorded")
+    __slots__ = ("attrs", "dead", "extra", "function", "inputs", "node", "op", "outputs", "recorded", "subgraphs")
 
     def __init__(self, node: Node, inputs: Sequence[int], outputs: Sequence[int]):
         assert node.op is not None
@@ -36,13 +38,22 @@ class Step:
         self.function: Callable[..., Any] = partial(node.op.function, **self.attrs) if self.attrs else node.op.function
         wanted = (
             ("training", node.op.uses_training), ("generator", node.op.random), ("device", node.op.creates),
-            ("state", node.op.stateful),
+            ("state", node.op.stateful), ("subgraphs", node.op.takes_subgraphs),
         )  # fmt: skip
         self.extra = tuple(name for name, used in wanted if used)
         self.recorded = self._call_recorded if node.op.has_gradient_rule else self.function
         self.inputs = tuple(inputs)
         self.outputs = tuple(outputs)
         self.dead: tuple[int, ...] = ()
+        self.subgraphs = tuple(Program(graph) for graph in node.subgraphs)
+
+    def bind_subgraphs(self, differentiate: bool, training: bool, device: torch.device) -> tuple[Run, ...]:
+        """The subgraphs as functions from tensors to tensors; stateful operators in them start anew at each call."""
+
+        def bind(program: Program) -> Run:
+            return lambda tensors: program.run(tensors, training=training, device=device, differentiate=differentiate)
+
+        return tuple(map(bind, self.subgraphs))
 
     def _call_recorded(self, *tensors: Any, **extra: Any) -> Any:
         return self.op.call(tensors, {**self.attrs, **extra} if extra else self.attrs)
@@ -62,7 +73,7 @@ class Program:
         self.variables: tuple[str, ...] = tuple(node.name for node in variables)
         auxiliary = graph.auxiliary()
         self.mutated = tuple(position for position, node in enumerate(variables) if node in auxiliary)
-        self.is_random = any(node.op is not None and node.op.random for node in graph.nodes)
+        self.is_random = any(node.is_random for node in graph.nodes)
         slots: dict[Value, int] = {Value(node, 0): index for index, node in enumerate(variables)}
         absent = len(slots)  # this slot stays None: inputs that are not given
         self.num_slots = absent + 1
@@ -114,7 +125,7 @@ class Program:
         if found is None:
             found = self._functions[key] = self._compile(*key)
         function, steps = found
-        generator = generator_for(device) if self.is_random else None
+        generator = generator_for(device) if self.is_random and device.type != "meta" else None
         try:
             if differentiate and not torch.is_grad_enabled():
                 with torch.enable_grad():
@@ -144,7 +155,10 @@ class Program:
             if monitored and inputs_too:
                 lines += [f"    monitor({arguments})" for arguments in self._shown_inputs(step, number, names)]
             given = ["None" if slot == self._absent else f"v{slot}" for slot in step.inputs]
-            given += [f"{name}={name}" for name in step.extra if name != "state"]
+            given += [f"{name}={name}" for name in step.extra if name not in ("state", "subgraphs")]
+            if "subgraphs" in step.extra:
+                names[f"b{number}"] = partial(step.bind_subgraphs, differentiate)
+                given.append(f"subgraphs=b{number}(training, device)")
             if "state" in step.extra:
                 names[f"s{number}"] = step
                 given.append(f"state={{}} if states is None else states.setdefault(s{number}, {{}})")

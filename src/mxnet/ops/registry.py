@@ -11,13 +11,15 @@ Positional parameters are arrays: required (``Tensor``), optional (``Tensor | No
 (``*data: Tensor``; the attribute that counts them, ``num_args``, is then not declared). Keyword-only parameters are
 attributes, and their annotations are the schema (see attributes.py: bool, int, float, Scalar, str, DType, Shape,
 OptionalInts, Floats, Literal[...], each also ``| None``). Their order is the order in the public signature.
-Five keyword-only names are not attributes; the caller supplies them:
+Six keyword-only names are not attributes; the caller supplies them:
 
     training: bool                 whether the operator runs in training mode
     generator: Generator | None    source of random numbers for the device (None while shapes are inferred)
     device: torch.device           where an operator without inputs creates its result (from the attribute ctx)
     out: Tensor | None             where output 0 may be written directly; the function then returns this tensor
     state: dict[str, Any]          what the operator keeps between the runs of one executor; empty at an imperative call
+    subgraphs: tuple[Run, ...]     the graphs that a node of this operator holds, each as a function that takes tensors
+                                   in the order of the graph's variables and returns the list of its outputs
 
 What the signature does not say is given to the decorator (see `operator`) or by decorated rules:
 
@@ -27,12 +29,19 @@ What the signature does not say is given to the decorator (see `operator`) or by
     @op.infer_dtype          def _(inputs, outputs, **attrs): return inputs, outputs      (names, None: not known)
     @op.list_inputs          def _(*, no_bias, **_): return ("data", "weight") if no_bias else ("data", ...)
     @op.specialize           def _(given): return an Operator          where everything depends on the attributes given
+    @op.subgraph_inputs      def _(sizes, **attrs): return numbers of inputs for each subgraph
 
 A gradient rule takes, by name, what it needs: ``head_grad`` (a tuple of them when there are several outputs), any
 inputs, ``out`` (the output, or the tuple of them), then the attributes; it returns the gradient of the first input, or
 a tuple with one entry (a tensor or None) for each input. Inputs that the function changes in place (``mutates``: moving
 averages, optimizer states) are the auxiliary states of a symbol. Functions must be traceable: no Python control flow
 on values unless ``dynamic=True``.
+
+Operators with subgraphs exist in graphs only. What happens inside counts for the node: an input is changed in place if
+the operator mutates it or a subgraph changes the variable that stands for it, and the node is random if a subgraph is
+(`Node.mutated_inputs`, `Node.is_random`). Which input a variable stands for is what ``subgraph_inputs`` says; the
+default is that every subgraph takes the inputs of the node in order. Rules for shapes and dtypes get a keyword
+``subgraphs`` of `SubgraphRules`, which infer through each subgraph.
 """
 
 from __future__ import annotations
@@ -40,7 +49,7 @@ from __future__ import annotations
 import inspect
 import typing
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -51,9 +60,25 @@ from .dtypes import DTYPE_NAMES
 
 Attrs = dict[str, Any]
 PartialShape = tuple[int, ...] | None
+Run = Callable[[Sequence[Tensor]], list[Tensor]]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_IMPLICIT = ("training", "generator", "device", "out", "state")
+
+class SubgraphRules(Protocol):
+    """What the rules of an operator may ask of a subgraph: entries for its variables and outputs, as in the rules."""
+
+    def infer_shape(
+        self, inputs: Sequence[PartialShape], outputs: Sequence[PartialShape]
+    ) -> tuple[list[PartialShape], list[PartialShape]]:
+        """All that follows inside for the shapes of variables and outputs."""
+
+    def infer_dtype(
+        self, inputs: Sequence[str | None], outputs: Sequence[str | None]
+    ) -> tuple[list[str | None], list[str | None]]:
+        """All that follows inside for the dtypes of variables and outputs."""
+
+
+_IMPLICIT = ("training", "generator", "device", "out", "state", "subgraphs")
 _OPERATORS: dict[str, Operator] = {}
 
 
@@ -67,8 +92,8 @@ class Operator:
     variadic         whether it takes any number of arrays; num_inputs_attr names the attribute that counts them
     attributes       name -> Attribute
     mutates          names of the inputs it changes in place
-    random, uses_training, creates, writes_out, stateful   whether the function takes generator, training, device, out,
-                     state
+    random, uses_training, creates, writes_out, stateful, takes_subgraphs   whether the function takes generator,
+                     training, device, out, state, subgraphs
     is_view          whether the result may share memory with an input
     reuses_input     output index -> index of the input whose storage it may take
     elementwise      whether all inputs and outputs have one shape
@@ -101,6 +126,7 @@ class Operator:
         self._infer_dtype: Callable[..., Any] | None = None
         self._list_inputs: Callable[..., Sequence[str]] | None = None
         self._specialize: Callable[[dict[str, Any]], Operator] | None = None
+        self._subgraph_inputs: Callable[..., Sequence[Sequence[int]]] | None = None
         self._read_signature()
 
     def _read_signature(self) -> None:
@@ -127,6 +153,7 @@ class Operator:
         self.creates = "device" in implicit
         self.writes_out = "out" in implicit
         self.stateful = "state" in implicit
+        self.takes_subgraphs = "subgraphs" in implicit
         self.defaults: Attrs = {a.name: a.default for a in self.attributes.values() if a.default is not REQUIRED}
         self._required = tuple(a.name for a in self.attributes.values() if a.default is REQUIRED)
 
@@ -163,6 +190,11 @@ class Operator:
     def specialize(self, rule: Function) -> Function:
         """Declare that this name stands for many operators: the rule makes the one for the attributes given."""
         self._specialize = rule
+        return rule
+
+    def subgraph_inputs(self, rule: Function) -> Function:
+        """Declare, for each subgraph of a node, which of the node's inputs each of its variables stands for."""
+        self._subgraph_inputs = rule
         return rule
 
     # What front ends, passes and executors ask.
@@ -232,6 +264,16 @@ class Operator:
         if self._list_inputs is not None:
             return tuple(self._list_inputs(**attrs))
         return self.inputs
+
+    def positions_in_subgraphs(self, attrs: Attrs, sizes: Sequence[int]) -> tuple[tuple[int, ...], ...]:
+        """For each subgraph of a node, which of the node's inputs each of its variables stands for.
+
+        Args:
+            sizes: the number of variables of each subgraph.
+        """
+        if self._subgraph_inputs is None:
+            return tuple(tuple(range(size)) for size in sizes)
+        return tuple(tuple(positions) for positions in self._subgraph_inputs(tuple(sizes), **attrs))
 
     def num_outputs(self, attrs: Attrs) -> int:
         """How many outputs there are, hidden ones included."""

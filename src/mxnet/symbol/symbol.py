@@ -202,7 +202,7 @@ class Symbol:
             original = next(originals)
             if original.op is None and original.name in kwargs:
                 return kwargs[original.name]._outputs[0]
-            return Node(node.op, name, node.inputs, node.attributes) if name and original in heads else node
+            return node.replaced(name=name) if name and original in heads else node
 
         return type(self)(self.graph.rebuild(choose))
 
@@ -210,7 +210,7 @@ class Symbol:
         return self.__deepcopy__({})
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Symbol:
-        graph = self.graph.rebuild(lambda node: Node(node.op, node.name, node.inputs, node.attributes))
+        graph = self.graph.rebuild(Node.replaced)
         return type(self)(graph)
 
     def __getstate__(self) -> dict[str, str]:
