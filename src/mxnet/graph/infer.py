@@ -380,7 +380,12 @@ def _infer_node_dtypes(node: Node, dtypes: dict[Value, str | None]) -> bool:
     inputs, outputs = [dtypes[value] for value in node.inputs], [dtypes[value] for value in values]
     infer_dtype = _dtype_rule(node)
     if infer_dtype is not None:
-        new_inputs, new_outputs = infer_dtype(list(inputs), list(outputs), **node.attrs)
+        try:
+            new_inputs, new_outputs = infer_dtype(list(inputs), list(outputs), **node.attrs)
+        except MXNetError as error:
+            if not node.subgraphs:
+                raise
+            raise MXNetError(f"Error in operator {node.name}: {op.name}: {error}") from error
     elif op._out_dtype is not None:
         name = op._out_dtype(**node.attrs) if callable(op._out_dtype) else op._out_dtype
         new_inputs, new_outputs = inputs, [dtype_name(name)] * len(outputs)
