@@ -1,0 +1,1 @@
+"""Inference engines that run translated graphs: ONNX Runtime, OpenVINO, TensorRT. Each is an optional package."""

@@ -1,0 +1,70 @@
+"""What the engines share: the model of a graph, and what stands between torch's memory and theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ...base import MXNetError
+from ...graph.graph import Graph
+from ...ops.dtypes import TORCH_DTYPES
+
+
+class Port(NamedTuple):
+    """An input or output of a compiled model.
+
+    position  among our inputs or outputs
+    name      in the model
+    """
+
+    position: int
+    name: str
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+
+
+def model_of(
+    backend: str, graph: Graph, shapes: Mapping[str, tuple[int, ...]], dtypes: Mapping[str, str],
+    constants: Mapping[str, Tensor],
+) -> tuple[bytes, list[Port], list[Port]]:  # fmt: skip
+    """The serialized ONNX model of a graph with constants baked in, its inputs and its outputs.
+
+    A variable that no operator needs is no input.
+    Raises: MXNetError if the graph has no translation, or an array has no elements.
+    """
+    from ..builder import DTYPES_OF_ONNX
+    from ..translate import translate
+
+    model = translate(graph, shapes, dtypes, constants)
+    positions = {name: place for place, name in enumerate(n.name for n in graph.variables if n.name not in constants)}
+    ports: list[list[Port]] = []
+    for infos, places in (
+        (model.proto.graph.input, [positions[name] for name in model.inputs]),
+        (model.proto.graph.output, list(range(len(model.outputs)))),
+    ):
+        found = []
+        for place, info in zip(places, infos, strict=True):
+            kind = info.type.tensor_type
+            shape = tuple(axis.dim_value for axis in kind.shape.dim)
+            if 0 in shape:
+                raise MXNetError(f"backend {backend!r}: {info.name} has shape {shape}; arrays need elements.")
+            found.append(Port(place, info.name, shape, TORCH_DTYPES[DTYPES_OF_ONNX[kind.elem_type]]))
+        ports.append(found)
+    return model.proto.SerializeToString(), ports[0], ports[1]
+
+
+def checked(backend: str, port: Port, inputs: Sequence[Tensor]) -> Tensor:
+    """The tensor for an input: in one piece of memory, of the shape and dtype that the model was compiled for.
+
+    Raises: MXNetError if it has another shape, dtype or device.
+    """
+    tensor = inputs[port.position]
+    if tensor.shape != port.shape or tensor.dtype is not port.dtype or tensor.device.type != "cpu":
+        raise MXNetError(
+            f"backend {backend!r}: input {port.name!r} is {tensor.dtype} of shape {tuple(tensor.shape)} on "
+            f"{tensor.device}; the graph was compiled for {port.dtype} of shape {port.shape} on the CPU."
+        )
+    return tensor.detach().contiguous()

@@ -1,0 +1,87 @@
+"""OpenVINO: the whole graph as one compiled model on the CPU, on torch's memory without copies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...base import MXNetError
+from ...graph.graph import Graph, Node
+from ..packages import require
+from .common import checked, model_of
+
+
+class OpenVino:
+    """Runs graphs by OpenVINO on the CPU, with as many threads as torch has when a graph is compiled.
+
+    float32 is computed as float32, also on processors that have faster formats.
+    """
+
+    name = "openvino"
+
+    def check(self) -> None:
+        """Raises: MXNetError if onnx or openvino is not installed."""
+        for package in ("onnx", self.name):
+            require(package, f"backend {self.name!r}", self.name)
+
+    def supports(self, node: Node) -> bool:
+        """Whether a node has a translation to ONNX."""
+        from ..translate import can_translate
+
+        return can_translate(node)
+
+    def compile(
+        self, graph: Graph, shapes: Mapping[str, tuple[int, ...]], dtypes: Mapping[str, str],
+        constants: Mapping[str, Tensor],
+    ) -> Callable[[Sequence[Tensor]], list[Tensor]]:  # fmt: skip
+        """A function from the graph's variables without constants, in order, to its outputs; from any thread.
+
+        Raises: MXNetError if a package is missing, or the graph can't be translated or run, or has bfloat16 arrays.
+        """
+        self.check()
+        import openvino
+
+        model, inputs, outputs = model_of(self.name, graph, shapes, dtypes, constants)
+        for port in (*inputs, *outputs):
+            if port.dtype is torch.bfloat16:
+                raise MXNetError(f"backend 'openvino': {port.name} is bfloat16; cast inputs and outputs to float32.")
+        compiled = _compile(model)
+        idle: list[Any] = []  # requests that no thread uses at the moment
+
+        def run(tensors: Sequence[Tensor]) -> list[Tensor]:
+            try:
+                request = idle.pop()
+            except IndexError:
+                request = compiled.create_infer_request()
+            for place, port in enumerate(inputs):
+                array = checked("openvino", port, tensors).numpy()
+                request.set_input_tensor(place, openvino.Tensor(array, shared_memory=True))
+            results = [torch.empty(port.shape, dtype=port.dtype) for port in outputs]
+            for place, result in enumerate(results):
+                request.set_output_tensor(place, openvino.Tensor(result.numpy(), shared_memory=True))
+            request.infer()
+            idle.append(request)
+            return results
+
+        return run
+
+
+def configuration() -> dict[str, Any]:
+    """How models are compiled: for the shortest time of one call, on torch's number of threads, exactly."""
+    return {
+        "PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+        "INFERENCE_PRECISION_HINT": "f32",
+    }  # fmt: skip
+
+
+def _compile(model: bytes) -> Any:
+    import openvino
+
+    try:
+        core = openvino.Core()
+        return core.compile_model(core.read_model(model), "CPU", configuration())
+    except Exception as error:
+        raise MXNetError(f"backend 'openvino': the graph can't be run: {error}") from error

@@ -1,0 +1,179 @@
+"""The inference engines: what they compile agrees with our own program, on memory that stays torch's."""
+
+from __future__ import annotations
+
+import sys
+import threading
+
+import numpy as np
+import pytest
+import torch
+
+import mxnet as mx
+from mxnet import gluon
+from mxnet.base import MXNetError
+from mxnet.graph.program import Program
+from mxnet.onnx.backends.onnxruntime import OnnxRuntime
+from mxnet.onnx.backends.openvino import OpenVino
+from mxnet.onnx.backends.tensorrt import TensorRT
+
+
+def installed(backend):
+    try:
+        backend.check()
+    except MXNetError:
+        return False
+    return True
+
+
+ENGINES = [
+    pytest.param(backend, id=backend.name, marks=pytest.mark.skipif(not installed(backend), reason="not installed"))
+    for backend in (OnnxRuntime(), OpenVino())
+]
+
+
+def compiled(backend, symbol, constants=None, **inputs):
+    """The compiled function for these inputs by name."""
+    graph = symbol.graph
+    given = {**inputs, **(constants or {})}
+    shapes = {name: tuple(tensor.shape) for name, tensor in given.items()}
+    dtypes = {name: str(tensor.dtype).removeprefix("torch.") for name, tensor in given.items()}
+    assert all(map(backend.supports, graph.nodes))
+    return backend.compile(graph, shapes, dtypes, constants or {})
+
+
+@pytest.mark.parametrize("backend", ENGINES)
+@pytest.mark.parametrize("name", ["resnet18_v1", "mobilenetv2_0.25", "squeezenet1.1", "densenet121"])
+def test_networks_agree_with_our_own_program(backend, name):
+    mx.random.seed(2)
+    net = gluon.model_zoo.vision.get_model(name, classes=10)
+    net.initialize(mx.init.Xavier())
+    x = mx.nd.random.normal(shape=(2, 3, 224, 224))
+    expected = net(x)
+    params = {key: value.data().as_torch() for key, value in net.collect_params().items()}
+    run = compiled(backend, net(mx.sym.var("data")), params, data=x.as_torch())
+    (found,) = run([x.as_torch()])
+    scale = expected.as_torch().abs().max()
+    assert (found - expected.as_torch()).abs().max() <= 1e-4 * scale
+
+
+@pytest.mark.parametrize("backend", ENGINES)
+@pytest.mark.parametrize("mode", ["lstm", "gru", "rnn_tanh"])
+def test_recurrent_networks_agree_with_our_own_program(backend, mode):
+    from mxnet.ops.rnn import parameter_size
+
+    torch.manual_seed(3)
+    names = ["x", "w", "h", "c"] if mode == "lstm" else ["x", "w", "h"]
+    symbol = mx.sym.RNN(*map(mx.sym.var, names), state_size=4, num_layers=2, mode=mode, bidirectional=True,
+                        state_outputs=True)  # fmt: skip
+    inputs = {"x": torch.randn(5, 2, 3), "h": torch.randn(4, 2, 4), "c": torch.randn(4, 2, 4)}
+    inputs = inputs if mode == "lstm" else {"x": inputs["x"], "h": inputs["h"]}
+    weights = {"w": torch.randn(parameter_size(mode, 3, 4, 2, 2)) / 2}
+    program = Program(symbol.graph)
+    expected = program.run([{**inputs, **weights}[name] for name in program.variables], training=False,
+                           device=torch.device("cpu"))  # fmt: skip
+    for one, other in zip(compiled(backend, symbol, weights, **inputs)(list(inputs.values())), expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("backend", ENGINES)
+def test_inputs_come_in_the_order_of_the_variables_and_outputs_in_that_of_the_graph(backend):
+    a, b, label, c = map(mx.sym.var, ("a", "b", "label", "c"))
+    head = mx.sym.LinearRegressionOutput(a - 2 * b, label, name="head")
+    symbol = mx.sym.Group([head, b, mx.sym.Cast(c, dtype="int32"), head * c])
+    assert symbol.list_inputs() == ["a", "b", "label", "c"]
+    values = {name: torch.randn(2, 3) * 4 for name in ("a", "b", "label", "c")}
+    run = compiled(backend, symbol, {"b": values["b"]}, **{k: v for k, v in values.items() if k != "b"})
+    found = run([values["a"], values["label"], values["c"]])
+    assert [item.dtype for item in found] == [torch.float32, torch.float32, torch.int32, torch.float32]
+    first = values["a"] - 2 * values["b"]
+    torch.testing.assert_close(found[0], first)
+    assert torch.equal(found[1], values["b"]) and torch.equal(found[2], values["c"].int())
+    torch.testing.assert_close(found[3], first * values["c"])
+
+
+@pytest.mark.parametrize("backend", ENGINES)
+def test_results_of_one_call_outlive_the_next_and_inputs_need_not_be_contiguous(backend):
+    run = compiled(backend, mx.sym.var("x") * 2, x=torch.zeros(2, 3))
+    first = run([torch.ones(3, 2).t()])[0]
+    second = run([torch.full((2, 3), 5.0, requires_grad=True)])[0]
+    assert first.tolist() == [[2.0] * 3] * 2 and second.tolist() == [[10.0] * 3] * 2
+
+
+@pytest.mark.parametrize("backend", ENGINES)
+def test_several_threads_at_once(backend):
+    data = mx.sym.var("x")
+    run = compiled(backend, mx.sym.dot(data, data) + 1, x=torch.zeros(64, 64))
+    wrong = []
+
+    def work(number):
+        x = torch.eye(64) * number
+        for _ in range(50):
+            if not torch.equal(run([x])[0], x @ x + 1):
+                wrong.append(number)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(1, 5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+@pytest.mark.parametrize("backend", ENGINES)
+def test_another_shape_or_dtype_than_compiled_for_is_an_error(backend):
+    run = compiled(backend, mx.sym.var("x") * 2, x=torch.zeros(2, 3))
+    for other in (torch.zeros(2, 4), torch.zeros(2, 3, dtype=torch.float64), torch.zeros(2, 3, device="meta")):
+        with pytest.raises(MXNetError, match=r"input 'x' is torch.*compiled for torch.float32 of shape \(2, 3\)"):
+            run([other])
+
+
+@pytest.mark.parametrize("backend", ENGINES)
+def test_what_has_no_translation_is_not_supported(backend):
+    x = mx.sym.var("x")
+    outside = [mx.sym.gamma(x), mx.sym.random.uniform(shape=(2,)), mx.sym.Dropout(x, mode="always"),
+               mx.sym.take(x, x, mode="raise")]  # fmt: skip
+    inside = [mx.sym.relu(x), mx.sym.zeros((2,)), mx.sym.Dropout(x), mx.sym.take(x, x)]
+    assert [backend.supports(symbol.graph.nodes[-1]) for symbol in outside + inside] == [False] * 4 + [True] * 4
+    with pytest.raises(MXNetError, match="no translation for: gamma"):
+        backend.compile(outside[0].graph, {"x": (2,)}, {"x": "float32"}, {})
+
+
+@pytest.mark.parametrize("backend", ENGINES)
+def test_integers_are_not_divided_by_what_may_be_zero(backend):
+    # ONNX Runtime ends the process on such a division.
+    symbol = mx.sym.elemwise_div(mx.sym.var("x"), mx.sym.var("y"))
+    with pytest.raises(MXNetError, match="int32 is divided by an array that may hold zeros"):
+        compiled(backend, symbol, x=torch.ones(2, dtype=torch.int32), y=torch.ones(2, dtype=torch.int32))
+
+
+@pytest.mark.parametrize("backend", ENGINES)
+def test_constants_are_baked_in(backend):
+    weight = torch.ones(3)
+    symbol = mx.sym.broadcast_mul(mx.sym.var("x"), mx.sym.var("w"))
+    run = compiled(backend, symbol, {"w": weight}, x=torch.zeros(2, 3))
+    weight.fill_(7)
+    assert run([torch.ones(2, 3)])[0].tolist() == [[1.0] * 3] * 2
+
+
+@pytest.mark.parametrize("backend", [OnnxRuntime(), OpenVino()], ids=lambda backend: backend.name)
+def test_package_that_is_missing_is_named(backend, monkeypatch):
+    monkeypatch.setitem(sys.modules, backend.name, None)
+    pattern = rf"backend '{backend.name}' needs the package {backend.name}.*pip install 'mxnext\[{backend.name}\]'"
+    with pytest.raises(MXNetError, match=pattern):
+        backend.check()
+
+
+def test_tensorrt_says_what_to_do_instead():
+    x = mx.sym.var("x")
+    assert not TensorRT().supports(mx.sym.relu(x).graph.nodes[-1])
+    with pytest.raises(MXNetError, match="tensorrt.*not supported yet.*export_model"):
+        TensorRT().compile(mx.sym.relu(x).graph, {"x": (2,)}, {"x": "float32"}, {})
+
+
+def test_float16_by_onnxruntime():
+    pytest.importorskip("onnxruntime")
+    x = torch.linspace(-2, 2, 12).half().reshape(3, 4)
+    (found,) = compiled(OnnxRuntime(), mx.sym.tanh(mx.sym.var("x") * 3), x=x)([x])
+    assert found.dtype == torch.float16
+    np.testing.assert_allclose(found.numpy(), np.tanh(x.numpy() * 3), rtol=2e-3, atol=1e-3)
