@@ -45,6 +45,7 @@ from . import ndarray as nd
 from . import ndarray as ndarray
 from .util import np_array as np_array
 from .util import np_shape as np_shape
+from . import onnx as onnx
 from . import operator as operator
 from . import optimizer as opt
 from . import optimizer as optimizer
