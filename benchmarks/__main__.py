@@ -6,7 +6,7 @@ import argparse
 import importlib
 import os
 
-CASES = ("operator_overhead", "training_step")
+CASES = ("operator_overhead", "operators", "training_step")
 
 
 def main() -> None:
@@ -27,7 +27,8 @@ def main() -> None:
     try:
         modules = {name: importlib.import_module(f"benchmarks.{name}") for name in options.cases or CASES}
         cases = {name: module.measurements(options.quick) for name, module in modules.items()}
-        path = run_cases(cases, hosts, ROOT / "benchmarks" / "results")
+        reports = {name: module.report for name, module in modules.items() if hasattr(module, "report")}
+        path = run_cases(cases, hosts, ROOT / "benchmarks" / "results", reports)
     finally:
         hosts.close()
     print(f"\nall figures: {path.relative_to(ROOT)}")

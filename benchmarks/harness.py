@@ -1,6 +1,7 @@
 """Times contestants in turn within one run, and prints and saves medians, spreads and ratios.
 
-A case is a module of this folder with ``measurements(quick)``. A measurement lets several contestants do one job. In
+A case is a module of this folder with ``measurements(quick)``, and perhaps ``report(measured)``, what to print instead
+of a table for each measurement. A measurement lets several contestants do one job. In
 every round each takes one sample, so that all meet the same weather on a shared machine; a ratio is the median of the
 ratios within the rounds. A contestant that fails is reported with its error, and the others go on.
 """
@@ -16,7 +17,7 @@ import select
 import statistics
 import subprocess
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -148,6 +149,9 @@ class Hosts:
             del self._hosts[name]
 
 
+Report = Callable[[Sequence[tuple[Measurement, Sequence[Figures]]]], str]
+
+
 def measure(measurement: Measurement, hosts: Hosts) -> list[Figures]:
     """The figures of every contestant, in their order."""
     figures = [Figures(contestant.name) for contestant in measurement.contestants]
@@ -257,9 +261,12 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
 
 
-def run_cases(cases: dict[str, Iterable[Measurement]], hosts: Hosts, folder: Path) -> Path:
+def run_cases(
+    cases: dict[str, Iterable[Measurement]], hosts: Hosts, folder: Path, reports: Mapping[str, Report] | None = None
+) -> Path:
     """Measure cases, printing a table after each measurement, and save all figures; the file grows as they come.
 
+    reports  by name of the case: what to print after all of its measurements, in the place of their tables
     Returns: the path of the JSON file, in folder: date, machine, and for each measurement its contestants' figures.
     """
     now = datetime.datetime.now().astimezone()
@@ -271,9 +278,15 @@ def run_cases(cases: dict[str, Iterable[Measurement]], hosts: Hosts, folder: Pat
     for name, measurements in cases.items():
         print(f"\n== {name}")
         entries = report["cases"][name] = []
+        whole = (reports or {}).get(name)
+        measured = []
         for measurement in measurements:
             results = measure(measurement, hosts)
-            print("\n" + table(measurement, results), flush=True)
+            measured.append((measurement, results))
+            if whole is None:
+                print("\n" + table(measurement, results), flush=True)
             entries.append({**asdict(measurement), "figures": [asdict(entry) for entry in results]})
             path.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        if whole is not None:
+            print("\n" + whole(measured), flush=True)
     return path
