@@ -1,6 +1,7 @@
 """The jobs of operator_jobs.py in MXNet."""
 
 import numpy as np
+
 from mxnet import autograd, nd
 
 from .operator_jobs import BY_NAME, arrays

@@ -12,7 +12,7 @@ IMAGE = {"x": (2, 4, 8, 8)}, {"x": (16, 64, 56, 56)}  # 3.2 million numbers, 12.
 PAIR = {"x": (2, 4, 8, 8), "y": (2, 4, 8, 8)}, {"x": (16, 64, 56, 56), "y": (16, 64, 56, 56)}
 SCORES = {"x": (8, 10)}, {"x": (1024, 1000)}
 NORM = tuple(
-    dict(x=x["x"], g=(c, POSITIVE), b=(c,), m=(c, "state"), v=(c, "state positive"))
+    {"x": x["x"], "g": (c, POSITIVE), "b": (c,), "m": (c, "state"), "v": (c, "state positive")}
     for x, c in ((IMAGE[0], 4), (IMAGE[1], 64))
 )
 
