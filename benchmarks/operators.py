@@ -21,7 +21,7 @@ def measurements(quick: bool, only: Sequence[str] = ()) -> list[Measurement]:
     return [
         Measurement(
             name=f"{job.name}, {('small', 'real')[size]}, {kind}", unit=("µs", "ms")[size], baseline="torch",
-            rounds=(7 if size == 0 else 5) if quick else 21, seconds=(0.002, 0.012)[size],
+            rounds=(31, 9)[size] if quick else (101, 31)[size], seconds=(0.0004, 0.004)[size],
             contestants=(
                 Contestant("mxnext", "benchmarks.programs.mxnet_operator_jobs:program", (job.name, size, gradient)),
                 Contestant("torch", "benchmarks.programs.torch_operator_jobs:program", (job.name, size, gradient)),

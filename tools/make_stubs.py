@@ -15,7 +15,7 @@ import sys
 from typing import Any
 
 import mxnet as mx
-from mxnet.ndarray.invoke import attribute_names
+from mxnet.ndarray.generate import attribute_names
 from mxnet.ops.namespaces import public_names
 from mxnet.ops.registry import Operator, get_operator
 

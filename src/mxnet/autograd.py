@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -20,6 +21,8 @@ __all__ = [
     "predict_mode", "record", "set_recording", "set_training", "train_mode",
 ]  # fmt: skip
 
+# What torch.autograd.backward calls; the head gradients are checked here already.
+_run_backward = torch.autograd.Variable._execution_engine.run_backward  # type: ignore[attr-defined]
 _NOT_IN_GRAPH = (
     "Cannot differentiate node because it is not in a computational graph. You need to set is_recording to true or use "
     "autograd.record() to save computational graphs for backward. If you want to differentiate the same graph twice, "
@@ -61,11 +64,14 @@ class _Scope:
         self._previous: list[tuple[bool, bool]] = []
 
     def __enter__(self) -> None:
-        self._previous.append((STATE.recording, STATE.training))
-        if self._recording is not None:
-            STATE.set_recording(self._recording)
+        state = STATE
+        recording = self._recording
+        self._previous.append((state.recording, state.training))
+        if recording is not None:
+            state.recording = recording
+            state.watched = recording or state.tracer is not None
         if self._training is not None:
-            STATE.training = self._training
+            state.training = self._training
 
     def __exit__(self, *exception: object) -> None:
         recording, STATE.training = self._previous.pop()
@@ -136,57 +142,82 @@ def _mark(variable: NDArray, gradient: NDArray, req: str) -> None:
             f"a variable of dtype {variable.dtype} can't have a gradient; use a floating dtype, or grad_req='null'."
         )
     leaf = data.detach().requires_grad_()
-    leaf.register_post_accumulate_grad_hook(_StoreGradient(mark))
+    leaf.register_post_accumulate_grad_hook(partial(_store_gradient, mark))
+    leaf._mx_origin = Leaf("variable")  # type: ignore[attr-defined]
     variable._node = leaf
 
 
-class _StoreGradient:
-    """Moves the gradient that torch computed for a variable into the variable's gradient array."""
+_LARGE = 1 << 14  # elements from which on it pays to find out whether a gradient can be taken over
 
-    __slots__ = ("_mark",)
 
-    def __init__(self, mark: Mark):
-        self._mark = mark
+def _store_gradient(mark: Mark, leaf: Tensor) -> None:
+    """Move the gradient that torch computed for a variable into the variable's gradient array."""
+    gradient = leaf.grad
+    leaf.grad = None
+    if mark.grad is None or gradient is None:
+        return
+    if gradient.requires_grad:
+        gradient = gradient.detach()
+    target = mark.grad._data
+    if mark.req == "add":
+        target.add_(gradient)
+    elif gradient.numel() >= _LARGE and _can_take_over(target, gradient):
+        target.set_(gradient)  # type: ignore[call-overload]
+    else:
+        target.copy_(gradient)
+    mark.fresh = True
 
-    def __call__(self, leaf: Tensor) -> None:
-        mark, gradient = self._mark, leaf.grad
-        leaf.grad = None
-        if mark.grad is None or gradient is None:
-            return
-        target = mark.grad._data
-        if mark.req == "add":
-            target.add_(gradient.detach())
-        else:
-            target.copy_(gradient.detach())
-        mark.fresh = True
+
+def _can_take_over(target: Tensor, gradient: Tensor) -> bool:
+    """Whether target may get the memory of gradient: nothing else shares the memory of either, and they are alike."""
+    return (
+        gradient.dtype is target.dtype and gradient.device == target.device and gradient.shape == target.shape
+        and gradient.is_contiguous() and gradient.layout is torch.strided
+        and gradient.untyped_storage().nbytes() == target.untyped_storage().nbytes()
+        and _users(gradient) == _users(target) == 1
+    )  # fmt: skip
+
+
+def _users(tensor: Tensor) -> int:
+    """How many tensors share the memory of a tensor."""
+    storage = tensor.untyped_storage()
+    return torch._C._storage_Use_Count(storage._cdata) - 1  # type: ignore[attr-defined]
 
 
 def _as_list(arrays: Any) -> list[Any]:
     return list(arrays) if isinstance(arrays, list | tuple) else [arrays]
 
 
-def _heads_and_grads(heads: Any, head_grads: Any) -> tuple[list[NDArray], list[Tensor], list[Tensor]]:
-    heads = _as_list(heads)
-    grads = [None] * len(heads) if head_grads is None else _as_list(head_grads)
+def _head_gradient(head: NDArray, given: NDArray | None) -> Tensor:
+    """The gradient to start from at a head: the one given, or ones.
+
+    Raises: MXNetError if the head isn't recorded, or the gradient has another shape.
+    """
+    node = head._node
+    if node is None:
+        raise MXNetError(_NOT_IN_GRAPH)
+    if given is None:
+        return torch.ones_like(head._data)
+    tensor = tracked(given)
+    if tensor.shape != node.shape:
+        raise MXNetError(
+            f"backward: the head has shape {head.shape}, its head gradient {given.shape}; expected equal."
+        )
+    if tensor.dtype is not node.dtype or tensor.device != node.device:
+        tensor = tensor.to(node.device, node.dtype)
+    return tensor
+
+
+def _heads_and_grads(heads: Any, head_grads: Any) -> tuple[Sequence[NDArray], tuple[Tensor, ...]]:
+    """The heads, and the gradient to start from at each."""
+    if type(heads) is not tuple:
+        heads = _as_list(heads)
+    if head_grads is None:
+        return heads, tuple([_head_gradient(head, None) for head in heads])
+    grads = head_grads if type(head_grads) is tuple else _as_list(head_grads)
     if len(grads) != len(heads):
         raise MXNetError(f"backward: got {len(heads)} heads and {len(grads)} head gradients; expected equally many.")
-    nodes, tensors = [], []
-    for head, given in zip(heads, grads, strict=True):
-        node = head._node
-        if node is None:
-            raise MXNetError(_NOT_IN_GRAPH)
-        if given is None:
-            tensor = torch.ones_like(head._data)
-        else:
-            tensor = tracked(given)
-            if tensor.shape != node.shape:
-                raise MXNetError(
-                    f"backward: the head has shape {head.shape}, its head gradient {given.shape}; expected equal."
-                )
-            tensor = tensor.to(node.device, node.dtype)
-        nodes.append(node)
-        tensors.append(tensor)
-    return heads, nodes, tensors
+    return heads, tuple([_head_gradient(head, given) for head, given in zip(heads, grads)])
 
 
 def _translate(error: RuntimeError) -> MXNetError:
@@ -212,19 +243,31 @@ def backward(heads: Any, head_grads: Any = None, retain_graph: bool = False, tra
         train_mode: mode in which operators differentiate; what was recorded keeps the mode of its forward pass.
     Raises: MXNetError if a head was not recorded, or its graph is gone.
     """
-    arrays, nodes, tensors = _heads_and_grads(heads, head_grads)
+    arrays, tensors = _heads_and_grads(heads, head_grads)
+    nodes = tuple([head._node for head in arrays])
+    state = STATE
+    recording, training = state.recording, state.training
+    if recording:
+        state.set_recording(False)
+    state.training = train_mode
     try:
-        with _Scope(False, train_mode):
-            torch.autograd.backward(nodes, tensors, retain_graph=retain_graph)
+        _run_backward(
+            nodes, tensors, bool(retain_graph), False, (), allow_unreachable=True, accumulate_grad=True
+        )  # fmt: skip
     except MXNetError:
         raise
     except RuntimeError as error:
         raise _translate(error) from error
+    finally:
+        if recording:
+            state.set_recording(True)
+        state.training = training
     if not retain_graph:
         for head in arrays:
             if head._mark is None:
                 head._node = None
-        STATE_ASSIGNED.clear()
+        if STATE_ASSIGNED:
+            STATE_ASSIGNED.clear()
 
 
 def grad(
@@ -242,7 +285,8 @@ def grad(
     Returns: list of NDArray, one for each variable.
     Raises: MXNetError if a variable isn't one, or the heads don't depend on it.
     """
-    arrays, nodes, tensors = _heads_and_grads(heads, head_grads)
+    arrays, tensors = _heads_and_grads(heads, head_grads)
+    nodes = [head._node for head in arrays]
     wanted = _as_list(variables)
     if not wanted:
         raise MXNetError("grad: variables is empty; pass the arrays to differentiate with respect to.")

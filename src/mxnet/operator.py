@@ -30,7 +30,8 @@ from . import autograd
 from .base import MXNetError
 from .context import Context
 from .ndarray import NDArray
-from .ndarray.invoke import attribute_names, wrap
+from .ndarray.generate import attribute_names
+from .ndarray.invoke import wrap
 from .ndarray.recording import Untraced
 from .ops.attributes import REQUIRED
 from .ops.custom import IMPLEMENTATIONS

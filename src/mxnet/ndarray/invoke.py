@@ -8,7 +8,6 @@ function goes straight to torch.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import torch
@@ -19,6 +18,7 @@ from ..context import Context, current_context
 from ..ops.attributes import format_attribute
 from ..ops.generators import generator_for
 from ..ops.registry import Operator, explain_failure, get_operator
+from .generate import Prepared, function_source, takes_fast_path
 from .recording import STATE
 
 IN_GRAPH = (
@@ -28,7 +28,9 @@ IN_GRAPH = (
 
 
 CAUGHT = (RuntimeError, IndexError, TypeError, ValueError, NotImplementedError, AssertionError)
+DENSE: set[type] = set()  # the classes of dense arrays, for which generated functions go straight to torch
 _new = object.__new__
+_is_alias_of = torch._C._is_alias_of  # type: ignore[attr-defined]
 
 
 class NotAnArrayError(MXNetError, AssertionError, TypeError):
@@ -123,31 +125,6 @@ def run_operator(op: Operator, tensors: Sequence[Tensor | None], attrs: dict[str
             return op.call(tensors, attrs)
     except CAUGHT as error:
         raise explain_failure(op, tensors, attrs, error) from error
-
-
-def run_recorded(op: Operator, bound: partial[Any], arrays: Sequence[Any]) -> Any:
-    """Record a call of an operator with one output; `bound` is its function with all attributes."""
-    tensors, origins = [], []
-    for array in arrays:
-        if array is None:
-            tensors.append(None)
-            origins.append(None)
-        else:
-            tensors.append(array._data if array._node is None else array._node)
-            origins.append(origin_of(array))
-    if op.has_gradient_rule or not torch.is_grad_enabled():
-        result = run_operator(op, tensors, bound.keywords, True)
-    else:
-        try:
-            result = bound(*tensors)
-        except CAUGHT as error:
-            raise explain_failure(op, tensors, bound.keywords, error) from error
-    if op.is_view:
-        result = own(result, tensors)
-    elif not result.is_contiguous():
-        result = result.contiguous()
-    first = arrays[0]
-    return wrap_recorded(type(first), result, first._ctx, (op, bound.keywords, origins, 0))
 
 
 def invoke(
@@ -246,9 +223,8 @@ def own(result: Tensor, tensors: Sequence[Tensor | None]) -> Tensor:
     """The result itself, made contiguous, or a copy where it shares memory with an input."""
     if not result.is_contiguous():
         return result.contiguous()
-    storage = result.untyped_storage().data_ptr()
     for tensor in tensors:
-        if tensor is not None and tensor.untyped_storage().data_ptr() == storage:
+        if tensor is not None and _is_alias_of(result, tensor):
             return result.clone()
     return result
 
@@ -271,60 +247,6 @@ def assign_out(op: Operator, out: Any, results: Sequence[Tensor], recording: boo
     return out
 
 
-def attribute_names(op: Operator) -> list[str]:
-    """The attributes in the public signature."""
-    names = list(op.attributes)
-    counts = op.variadic and op.num_inputs_attr and op.num_inputs_attr not in names
-    return [op.num_inputs_attr, *names] if counts else names
-
-
-def _takes_fast_path(op: Operator) -> bool:
-    return not (
-        op.uses_training or op.random or op.creates or op.mutates or op.writes_out or op.stateful or op._specialize
-        or op.dynamic or not op.inputs or op._num_outputs != 1 or op._num_visible not in (None, 1)
-    )  # fmt: skip
-
-
-_FAST = """
-    if out is None and not kwargs{types}:
-        try:
-            bound = CACHE[{key}]
-        except (KeyError, TypeError):
-            bound = prepare({given})
-        if not STATE.watched:
-            try:
-                result = bound({tensors})
-            except CAUGHT as error:
-                raise explain(error, ({inputs}), {given}) from error
-            {own}
-            array = NEW(NDArray)
-            array._data = result
-            array._ctx = {first}._ctx
-            array._node = array._mark = None
-            return array
-        if STATE.tracer is None:
-            return record(bound, ({inputs}))
-"""
-_CONTIGUOUS = """if not result.is_contiguous():
-                result = result.contiguous()"""
-_OWN = """if result._is_view() or not result.is_contiguous() or result is {first}._data:
-                result = own(result, ({tensors},))"""
-
-_FIXED = """
-def {name}({parameters}out=None, name=None, **kwargs):{fast}
-    return invoke(OP, [{inputs}], {{{given}**kwargs}}, out)
-"""
-
-_VARIADIC = """
-def {name}(*{inputs}, {parameters}out=None, name=None, **kwargs):
-    if {inputs} and isinstance({inputs}[0], (list, tuple)):
-        if len({inputs}) > 1:
-            raise MXNetError("{name}: pass the arrays one by one or as one list")
-        {inputs} = {inputs}[0]{fast}
-    return invoke(OP, {inputs}, {{{given}**kwargs}}, out)
-"""
-
-
 def _call(op: Operator, arrays: Sequence[Any], given: dict[str, Any], out: Any) -> Any:
     """`invoke` for the generated functions: settles what the public signature admits besides attributes."""
     if op.variadic:
@@ -339,66 +261,14 @@ def _call(op: Operator, arrays: Sequence[Any], given: dict[str, Any], out: Any) 
 
 def make_function(op: Operator, name: str, module: str) -> Callable[..., Any]:
     """The public imperative function for an operator, with a real signature and the operator's docstring."""
-    from .ndarray import NDArray
-
-    attributes = attribute_names(op)
-    parameters = "".join(f"{a}=_Null, " for a in attributes)
-    given = "".join(f"{a!r}: {a}, " for a in attributes)
     safe = name if name.isidentifier() else "function"
-    cache: dict[Any, Callable[..., Any]] = {}
-
-    def prepare(values: dict[str, Any]) -> Callable[..., Any]:
-        attrs = op.parse_attributes(values)
-        function = partial(op.function, **attrs)
-        # Equal numbers share an entry: zero isn't kept, for 0 equals -0.0.
-        if all(type(v) in _CACHEABLE and (v != 0 or type(v) is not int) for v in values.values()) and len(cache) < 4096:
-            cache[tuple(values.values()) if len(values) != 1 else next(iter(values.values()))] = function
-        return function
-
-    def explain(error: Exception, arrays: Sequence[Any], values: dict[str, Any]) -> Exception:
-        tensors = [None if a is None else a._data for a in arrays]
-        return explain_failure(op, tensors, op.parse_attributes(values), error)
-
-    def record(bound: partial[Any], arrays: Sequence[Any]) -> Any:
-        return run_recorded(op, bound, arrays)
-
-    fast = ""
-    inputs = op.inputs[0] if op.variadic else ", ".join(op.inputs)
-    if _takes_fast_path(op):
-        if op.variadic:
-            types = f" and {inputs} and all([type(array) is NDArray for array in {inputs}])"
-            types += f" and {op.num_inputs_attr} is _Null" if op.num_inputs_attr in _uncounted(op) else ""
-            tensors = f"*[array._data for array in {inputs}]"
-            first, given_inputs = f"{inputs}[0]", f"*{inputs},"
-        else:
-            types = "".join(
-                f" and (type({i}) is NDArray or {i} is None)"
-                if i in op.optional_inputs
-                else f" and type({i}) is NDArray"
-                for i in op.inputs
-            )
-            tensors = ", ".join(
-                f"None if {i} is None else {i}._data" if i in op.optional_inputs else f"{i}._data" for i in op.inputs
-            )
-            first, given_inputs = op.inputs[0], inputs + ","
-        named = [a for a in attributes if a in op.attributes]
-        key = "()" if not named else named[0] if len(named) == 1 else f"({', '.join(named)})"
-        fast = _FAST.format(
-            types=types, key=key, given="{" + "".join(f"{a!r}: {a}, " for a in named) + "}", tensors=tensors,
-            inputs=given_inputs, first=first,
-            own=(_OWN if op.is_view else _CONTIGUOUS).format(first=first, tensors=tensors),
-        )  # fmt: skip
-    template = _VARIADIC if op.variadic else _FIXED
-    source = template.format(
-        name=safe, parameters=("" if op.variadic else "".join(f"{i}=None, " for i in op.inputs)) + parameters,
-        inputs=inputs, given=given, fast=fast,
-    )  # fmt: skip
     namespace = {
-        "_Null": _Null, "STATE": STATE, "CACHE": cache, "prepare": prepare, "explain": explain, "record": record,
-        "own": own, "NEW": _new, "NDArray": NDArray, "OP": op, "invoke": _call, "MXNetError": MXNetError,
-        "CAUGHT": CAUGHT,
+        "_Null": _Null, "STATE": STATE, "DENSE": DENSE, "OP": op, "own": own, "NEW": _new, "origin_of": origin_of,
+        "invoke": _call, "MXNetError": MXNetError, "CAUGHT": CAUGHT, "GENERATOR": generator_for, "many": _many,
+        "many_recorded": _many_recorded, "GRAD_ENABLED": torch.is_grad_enabled,
+        **(Prepared(op).namespace() if takes_fast_path(op) else {}),
     }  # fmt: skip
-    exec(compile(source, f"<operator {op.name}>", "exec"), namespace)  # noqa: S102 (the source is written above)
+    exec(compile(function_source(op, safe), f"<operator {op.name}>", "exec"), namespace)  # noqa: S102 (see generate.py)
     function: Callable[..., Any] = namespace[safe]  # type: ignore[assignment]
     function.__name__ = function.__qualname__ = name
     function.__module__ = module
@@ -406,12 +276,22 @@ def make_function(op: Operator, name: str, module: str) -> Callable[..., Any]:
     return function
 
 
-def _uncounted(op: Operator) -> list[str]:
-    """The attribute that only counts the arrays of a variadic operator, where the function does not take it."""
-    return [name for name in attribute_names(op) if name not in op.attributes]
+def _many(cls: type, ctx: Context, results: Sequence[Tensor], tensors: Sequence[Tensor | None] | None) -> list[Any]:
+    """Arrays around several results; tensors are the inputs of an operator whose results may share their memory."""
+    return [wrap(cls, item, ctx) for item in _finished(results, tensors)]
 
 
-_CACHEABLE = (int, str, bool, tuple, type(None), type(_Null))
+def _many_recorded(
+    cls: type, ctx: Context, results: Sequence[Tensor], tensors: Sequence[Tensor | None] | None, origin: tuple[Any, ...]
+) -> list[Any]:
+    finished = _finished(results, tensors)
+    return [wrap_recorded(cls, item, ctx, (*origin, number)) for number, item in enumerate(finished)]
+
+
+def _finished(results: Sequence[Tensor], tensors: Sequence[Tensor | None] | None) -> list[Tensor]:
+    if tensors is None:
+        return [item if item.is_contiguous() else item.contiguous() for item in results]
+    return [own(item, tensors) for item in results]
 
 
 def call_by_name(name: str, *arrays: Any, **attributes: Any) -> Any:

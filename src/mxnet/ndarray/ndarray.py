@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,13 +15,13 @@ from ..ops.dtypes import dtype_name, numpy_dtype, torch_dtype
 from ..ops.registry import explain_failure, get_operator
 from . import indexing
 from .invoke import (
+    DENSE,
     IN_GRAPH,
     NotAnArrayError,
     call_by_name,
     invoke,
     make_function,
     origin_of,
-    run_recorded,
     wrap,
     wrap_recorded,
     wrap_result,
@@ -537,9 +536,7 @@ class NDArray:
 
     def backward(self, out_grad: Any = None, retain_graph: bool = False, train_mode: bool = True) -> None:
         """Compute the gradients of this array with respect to the variables; see `mx.autograd.backward`."""
-        from .. import autograd
-
-        autograd.backward([self], None if out_grad is None else [out_grad], retain_graph, train_mode)
+        _backward((self,), None if out_grad is None else (out_grad,), retain_graph, train_mode)
 
     # Python protocols
 
@@ -588,6 +585,7 @@ class NDArray:
     # __add__ and the other arithmetic and comparison methods are made below.
 
 
+DENSE.add(NDArray)
 _INTEGERS = (torch.int32, torch.int64, torch.int8, torch.uint8, torch.int16, torch.bool)
 
 
@@ -599,6 +597,9 @@ class _Assigned:
 
         self._refs: list[Any] = []
         self._weakref = weakref.ref
+
+    def __len__(self) -> int:
+        return len(self._refs)
 
     def add(self, array: NDArray) -> None:
         self._refs.append(self._weakref(array))
@@ -686,6 +687,14 @@ def from_torch(tensor: Tensor) -> NDArray:
     return NDArray(tensor)
 
 
+def _backward(*args: Any) -> None:
+    """`mx.autograd.backward`, which can be imported once this module is complete."""
+    global _backward
+    from ..autograd import backward as _backward
+
+    _backward(*args)
+
+
 # Arithmetic
 
 
@@ -708,33 +717,50 @@ def binary(lhs: Any, rhs: Any, name: str, scalar_name: str, reverse_name: str | 
 def _make_binary_method(name: str, scalar_name: str) -> Callable[[Any, Any], Any]:
     op, scalar_op = get_operator(name), get_operator(scalar_name)
     function, scalar_function = op.function, scalar_op.function
-    new = object.__new__
-    bound = partial(function)
+    declared, scalar_declared = op.has_gradient_rule, scalar_op.has_gradient_rule
+    new, grad_enabled = object.__new__, torch.is_grad_enabled
 
     def method(self: Any, other: Any) -> Any:
-        kind = type(other)
-        if STATE.watched:
-            if STATE.tracer is None:
-                if kind is type(self):
-                    return run_recorded(op, bound, (self, other))
-                if kind is float or kind is int:
-                    return run_recorded(scalar_op, partial(scalar_function, scalar=other, is_int=True), (self,))
-        elif type(self) is NDArray:
-            if kind is NDArray:
-                try:
-                    result = function(self._data, other._data)
-                except CAUGHT as error:
-                    raise explain_failure(op, (self._data, other._data), {}, error) from error
-            elif kind is float or kind is int:
-                result = scalar_function(self._data, scalar=other)
-            else:
-                return binary(self, other, name, scalar_name)
-            array = new(NDArray)
-            array._data = result
-            array._ctx = self._ctx
-            array._node = array._mark = None
-            return array
-        return binary(self, other, name, scalar_name)
+        cls, kind = type(self), type(other)
+        if cls in DENSE and kind is cls:
+            lhs, rhs = self._data, other._data
+            try:
+                if STATE.watched:
+                    left, right = self._node, other._node
+                    if STATE.tracer is not None or not grad_enabled():
+                        return binary(self, other, name, scalar_name)
+                    if left is not None or right is not None:
+                        lhs, rhs = lhs if left is None else left, rhs if right is None else right
+                        result = op.recorded_function({}, lhs, rhs) if declared else function(lhs, rhs)
+                        origin = op, {}, [origin_of(self), origin_of(other)], 0
+                        return wrap_recorded(cls, result, self._ctx, origin)
+                result = function(lhs, rhs)
+            except CAUGHT as error:
+                raise explain_failure(op, (lhs, rhs), {}, error) from error
+        elif cls in DENSE and (kind is float or kind is int):
+            data = self._data
+            try:
+                if STATE.watched:
+                    node = self._node
+                    if STATE.tracer is not None or not grad_enabled():
+                        return binary(self, other, name, scalar_name)
+                    if node is not None:
+                        attrs = {"scalar": other, "is_int": True}
+                        if scalar_declared:
+                            result = scalar_op.recorded_function(attrs, node)
+                        else:
+                            result = scalar_function(node, scalar=other)
+                        return wrap_recorded(cls, result, self._ctx, (scalar_op, attrs, [origin_of(self)], 0))
+                result = scalar_function(data, scalar=other)
+            except CAUGHT as error:
+                raise explain_failure(scalar_op, (data,), {"scalar": other}, error) from error
+        else:
+            return binary(self, other, name, scalar_name)
+        array = new(cls)
+        array._data = result
+        array._ctx = self._ctx
+        array._node = array._mark = None
+        return array
 
     return method
 

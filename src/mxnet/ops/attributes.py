@@ -85,7 +85,7 @@ def format_attribute(value: Any) -> str:
     return str(value)
 
 
-def _to_bool(value: Any) -> bool:
+def to_bool(value: Any) -> bool:
     if isinstance(value, str):
         return {"true": True, "1": True, "false": False, "0": False}[value.strip().lower()]
     if isinstance(value, numbers.Real) or hasattr(value, "dtype"):
@@ -93,7 +93,7 @@ def _to_bool(value: Any) -> bool:
     raise TypeError
 
 
-def _to_int(value: Any) -> int:
+def to_int(value: Any) -> int:
     if isinstance(value, str):
         return int(value.strip().rstrip("L"))
     if isinstance(value, float) and not value.is_integer():
@@ -105,7 +105,7 @@ def _to_int(value: Any) -> int:
     return int(value)
 
 
-def _to_float(value: Any) -> float:
+def to_float(value: Any) -> float:
     if isinstance(value, tuple | list):
         raise TypeError
     return float(value)
@@ -130,7 +130,7 @@ def _tuple_of(convert: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, ...]]
 
 
 def _optional_int(value: Any) -> int | None:
-    return None if value is None else _to_int(value)
+    return None if value is None else to_int(value)
 
 
 def _to_string(value: Any) -> str:
@@ -169,14 +169,14 @@ def _to_any(value: Any) -> Any:
 Scalar = NewType("Scalar", float)  # a number whose Python type matters: int or float
 
 _CONVERTERS: dict[Any, tuple[str, Callable[[Any], Any]]] = {
-    bool: ("a boolean", _to_bool),
-    int: ("an integer", _to_int),
-    float: ("a number", _to_float),
+    bool: ("a boolean", to_bool),
+    int: ("an integer", to_int),
+    float: ("a number", to_float),
     Scalar: ("a number", _to_scalar),
     str: ("a string", _to_string),
     DType: ("a dtype", _to_dtype),
-    Shape: ("a tuple of integers such as (3, 3)", _tuple_of(_to_int)),
+    Shape: ("a tuple of integers such as (3, 3)", _tuple_of(to_int)),
     OptionalInts: ("a tuple of integers or None such as (0, None)", _tuple_of(_optional_int)),
-    Floats: ("a tuple of numbers such as (0.5, 1.0)", _tuple_of(_to_float)),
+    Floats: ("a tuple of numbers such as (0.5, 1.0)", _tuple_of(to_float)),
     Any: ("a literal", _to_any),
 }

@@ -126,6 +126,7 @@ class Operator:
         self._infer_dtype: Callable[..., Any] | None = None
         self._list_inputs: Callable[..., Sequence[str]] | None = None
         self._specialize: Callable[[dict[str, Any]], Operator] | None = None
+        self._recorded: Callable[..., Any] | None = None
         self._subgraph_inputs: Callable[..., Sequence[Sequence[int]]] | None = None
         self._read_signature()
 
@@ -306,8 +307,19 @@ class Operator:
         if self._gradient is not None and torch.is_grad_enabled():
             for tensor in tensors:
                 if tensor is not None and tensor.requires_grad:
-                    return _DeclaredGradient.apply(self, attrs, *tensors)  # type: ignore[no-untyped-call]
+                    return self.recorded_function(attrs, *tensors)
         return self.function(*tensors, **attrs)
+
+    @property
+    def recorded_function(self) -> Callable[..., Any]:
+        """``f(attrs, *tensors)`` that records the call with the declared gradient; attrs as for `call`."""
+        if self._recorded is None:
+            assert self._gradient is not None
+            simple = self._num_outputs == 1 and not self.variadic
+            bridge = _bridge_simple(self) if simple else _bridge_general(self)
+            # Function.apply itself only looks for transforms of torch.func, which never see operators.
+            self._recorded = super(torch.autograd.Function, bridge).apply  # type: ignore[misc]
+        return self._recorded
 
     def arrange(self, tensors: Sequence[Tensor], names: tuple[str, ...]) -> Sequence[Tensor | None]:
         """The positional arguments of the function for inputs that are present under these names."""
@@ -320,44 +332,86 @@ class Operator:
         return f"<Operator {self.name}>"
 
 
-class _DeclaredGradient(torch.autograd.Function):
-    """Bridges the gradient rule of an operator into torch's autograd; keeps only what the rule asks for."""
+def _own_attributes(op: Operator) -> Callable[[Attrs], Attrs]:
+    """What picks, of the keyword arguments of the function, those that the gradient rule takes: the attributes."""
+    if op.uses_training or op.random or op.creates or op.writes_out or op.stateful:
+        return lambda attrs: {key: value for key, value in attrs.items() if key in op.attributes}
+    return lambda attrs: attrs
 
-    @staticmethod
-    def forward(ctx: Any, op: Operator, attrs: Attrs, *tensors: Tensor | None) -> Any:
-        result = op.function(*tensors, **attrs)
-        outputs = result if isinstance(result, tuple) else (result,)
-        ctx.op, ctx.attrs, ctx.count, ctx.single = op, attrs, len(tensors), not isinstance(result, tuple)
-        saved: list[Tensor | None] = []
-        for name in op._gradient_needs:
-            if name == "out":
-                saved += outputs
-            elif op.variadic:
-                saved += tensors
-            else:
-                saved.append(tensors[op.inputs.index(name)] if op.inputs.index(name) < len(tensors) else None)
-        ctx.save_for_backward(*saved)
-        ctx.outputs = len(outputs)
-        ctx.mark_non_differentiable(*(t for t in outputs if not (t.is_floating_point() or t.is_complex())))
-        return result
 
-    @staticmethod
-    def backward(ctx: Any, *head_grads: Tensor) -> Any:
-        op: Operator = ctx.op
-        saved = list(ctx.saved_tensors)
-        arguments: list[Any] = [head_grads[0] if ctx.single else head_grads]
-        for name in op._gradient_needs:
-            size = ctx.outputs if name == "out" else ctx.count if op.variadic else None
-            if size is None or (name == "out" and ctx.single):
-                arguments.append(saved.pop(0))
-            else:
-                arguments.append(tuple(saved[:size]))
-                del saved[:size]
-        attrs = {key: value for key, value in ctx.attrs.items() if key in op.attributes}
-        grads = op._gradient(*arguments, **attrs)  # type: ignore[misc]
-        if not isinstance(grads, tuple | list):
-            grads = (grads,)
-        return (None, None, *grads, *(None,) * (ctx.count - len(grads)))
+def _bridge_simple(op: Operator) -> type:
+    """The gradient rule in torch's autograd, for an operator with a fixed number of inputs and one output."""
+    function, own = op.function, _own_attributes(op)
+    rule: Callable[..., Any] = op._gradient  # type: ignore[assignment]
+    number = {name: position for position, name in enumerate(op.inputs)}
+    keeps = tuple(number.get(name, -1) for name in op._gradient_needs)  # -1 is the output
+
+    class DeclaredGradient(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, attrs: Attrs, *tensors: Tensor | None) -> Any:
+            result = function(*tensors, **attrs)
+            ctx.attrs = attrs
+            if keeps:
+                count = len(tensors)
+                ctx.save_for_backward(
+                    *[result if k < 0 else tensors[k] if k < count else None for k in keeps]
+                )
+            if not result.is_floating_point():
+                ctx.mark_non_differentiable(result)
+            return result
+
+        @staticmethod
+        def backward(ctx: Any, *head_grads: Tensor) -> Any:
+            grads = rule(head_grads[0], *ctx.saved_tensors, **own(ctx.attrs))
+            rest = len(ctx.needs_input_grad) - 1
+            if isinstance(grads, tuple | list):
+                return (None, *grads, *(None,) * (rest - len(grads)))
+            return (None, grads, *(None,) * (rest - 1))
+
+    return DeclaredGradient
+
+
+def _bridge_general(op: Operator) -> type:
+    """The gradient rule in torch's autograd, for any operator."""
+    function, own = op.function, _own_attributes(op)
+    rule: Callable[..., Any] = op._gradient  # type: ignore[assignment]
+
+    class DeclaredGradient(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, attrs: Attrs, *tensors: Tensor | None) -> Any:
+            result = function(*tensors, **attrs)
+            outputs = result if isinstance(result, tuple) else (result,)
+            ctx.attrs, ctx.count, ctx.single = attrs, len(tensors), not isinstance(result, tuple)
+            saved: list[Tensor | None] = []
+            for name in op._gradient_needs:
+                if name == "out":
+                    saved += outputs
+                elif op.variadic:
+                    saved += tensors
+                else:
+                    saved.append(tensors[op.inputs.index(name)] if op.inputs.index(name) < len(tensors) else None)
+            ctx.save_for_backward(*saved)
+            ctx.outputs = len(outputs)
+            ctx.mark_non_differentiable(*(t for t in outputs if not (t.is_floating_point() or t.is_complex())))
+            return result
+
+        @staticmethod
+        def backward(ctx: Any, *head_grads: Tensor) -> Any:
+            saved = list(ctx.saved_tensors)
+            arguments: list[Any] = [head_grads[0] if ctx.single else head_grads]
+            for name in op._gradient_needs:
+                size = ctx.outputs if name == "out" else ctx.count if op.variadic else None
+                if size is None or (name == "out" and ctx.single):
+                    arguments.append(saved.pop(0))
+                else:
+                    arguments.append(tuple(saved[:size]))
+                    del saved[:size]
+            grads = rule(*arguments, **own(ctx.attrs))
+            if not isinstance(grads, tuple | list):
+                grads = (grads,)
+            return (None, *grads, *(None,) * (ctx.count - len(grads)))
+
+    return DeclaredGradient
 
 
 def operator(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..base import MXNetError, _Null
-from ..ndarray.invoke import attribute_names
+from ..ndarray.generate import attribute_names
 from ..ops.registry import Operator, all_operators, get_operator
 from .symbol import Symbol, compose
 
