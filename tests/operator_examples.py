@@ -197,7 +197,6 @@ example("col2im", (1, 18, 16), output_size=(4, 4), kernel=(3, 3), pad=(1, 1))
 
 # Picking by indices
 example("take", (5, 3), whole(5, 2, 2), gradient=(0,))
-example("_sparse_retain", (5, 3), array(3, 0), gradient=(0,))
 example("batch_take", (3, 4), array([0, 2, 3], dtype="int32"), gradient=(0,))
 example("pick", (3, 4), array(0, 2, 3), axis=1, gradient=(0,))
 example("one_hot", array(0, 2, 1), depth=4, on_value=2.0, gradient=False)
@@ -240,6 +239,17 @@ example("_linalg_maketrian", (6,))
 example("FullyConnected", (2, 3, 2), (4, 6), (4,), num_hidden=4, data=1)
 example("FullyConnected", (2, 3, 2), (4, 2), num_hidden=4, no_bias=True, flatten=False, data=1)
 example("Convolution", (1, 2, 5, 5), (4, 2, 3, 3), (4,), kernel=(3, 3), num_filter=4, pad=(1, 1), stride=(2, 2), data=1)
+example(
+    "_fused_convolution", (1, 2, 5, 5), (4, 2, 3, 3), (4,), kernel=(3, 3), num_filter=4, pad=(1, 1), activation="relu",
+    data=1, gradient=False,
+)
+example(
+    "_fused_convolution", (1, 5, 5, 4), (4, 3, 3, 2), None, (1, 3, 3, 4), kernel=(3, 3), num_filter=4, num_group=2,
+    no_bias=True, layout="NHWC", add=True, data=1, gradient=False,
+)
+example("_fused_fully_connected", (2, 3), (4, 3), (4,), num_hidden=4, activation="tanh", data=1)
+example("_channels_last _channels_first", (1, 2, 3, 4))
+example("_constant", value=(1.5, 2.5), shape=(1, 2), dtype="float32")
 example("Convolution", (1, 4, 7), (4, 2, 3), kernel=(3,), num_filter=4, num_group=2, no_bias=True, dilate=(2,), data=1)
 example("Convolution_v1", (1, 2, 5, 5), (4, 2, 3, 3), (4,), kernel=(3, 3), num_filter=4, data=1)
 example("Deconvolution", (1, 2, 3, 3), (2, 3, 4, 4), kernel=(4, 4), num_filter=3, stride=(2, 2), pad=(1, 1), data=1)

@@ -1,4 +1,4 @@
-"""The same LeNet and ResNet-18 in torch.nn."""
+"""The same networks in torch.nn."""
 
 from __future__ import annotations
 
@@ -44,4 +44,70 @@ def resnet18():
     )  # fmt: skip
 
 
-NETWORKS = {"LeNet": lenet, "ResNet-18": resnet18}
+class Bottleneck(nn.Module):
+    """1x1, 3x3 and 1x1 convolutions and a way around them, with biases where Gluon's model zoo has them."""
+
+    def __init__(self, inputs, channels, stride):
+        super().__init__()
+        inner = channels // 4
+        self.body = nn.Sequential(
+            nn.Conv2d(inputs, inner, 1, stride), nn.BatchNorm2d(inner), nn.ReLU(),
+            nn.Conv2d(inner, inner, 3, 1, 1, bias=False), nn.BatchNorm2d(inner), nn.ReLU(),
+            nn.Conv2d(inner, channels, 1), nn.BatchNorm2d(channels),
+        )  # fmt: skip
+        self.shortcut = None
+        if inputs != channels:
+            self.shortcut = nn.Sequential(nn.Conv2d(inputs, channels, 1, stride, bias=False), nn.BatchNorm2d(channels))
+
+    def forward(self, x):
+        around = x if self.shortcut is None else self.shortcut(x)
+        return nn.functional.relu(self.body(x) + around)
+
+
+def resnet50():
+    """ResNet-50 v1 as in Gluon's model zoo. (N, 3, H, W) -> (N, 1000); 25,575,912 parameters."""
+    blocks, inputs = [], 64
+    for channels, count in ((256, 3), (512, 4), (1024, 6), (2048, 3)):
+        for i in range(count):
+            blocks.append(Bottleneck(inputs, channels, 2 if i == 0 and channels > 256 else 1))
+            inputs = channels
+    return nn.Sequential(
+        nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(), nn.MaxPool2d(3, 2, 1), *blocks,
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2048, 1000),
+    )  # fmt: skip
+
+
+class InvertedResidual(nn.Module):
+    """MobileNetV2's block: expansion, depthwise convolution, and a linear 1x1 convolution."""
+
+    def __init__(self, inputs, channels, expansion, stride):
+        super().__init__()
+        inner = inputs * expansion
+        self.around = stride == 1 and inputs == channels
+        self.body = nn.Sequential(
+            nn.Conv2d(inputs, inner, 1, bias=False), nn.BatchNorm2d(inner), nn.ReLU6(),
+            nn.Conv2d(inner, inner, 3, stride, 1, groups=inner, bias=False), nn.BatchNorm2d(inner), nn.ReLU6(),
+            nn.Conv2d(inner, channels, 1, bias=False), nn.BatchNorm2d(channels),
+        )  # fmt: skip
+
+    def forward(self, x):
+        return x + self.body(x) if self.around else self.body(x)
+
+
+def mobilenet_v2():
+    """MobileNetV2 as in Gluon's model zoo. (N, 3, H, W) -> (N, 1000); 3,504,960 parameters."""
+    blocks, inputs = [], 32
+    for expansion, channels, count, stride in (
+        (1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1),
+    ):  # fmt: skip
+        for i in range(count):
+            blocks.append(InvertedResidual(inputs, channels, expansion, stride if i == 0 else 1))
+            inputs = channels
+    return nn.Sequential(
+        nn.Conv2d(3, 32, 3, 2, 1, bias=False), nn.BatchNorm2d(32), nn.ReLU6(), *blocks,
+        nn.Conv2d(320, 1280, 1, bias=False), nn.BatchNorm2d(1280), nn.ReLU6(), nn.AdaptiveAvgPool2d(1),
+        nn.Conv2d(1280, 1000, 1, bias=False), nn.Flatten(),
+    )  # fmt: skip
+
+
+NETWORKS = {"LeNet": lenet, "ResNet-18": resnet18, "resnet50_v1": resnet50, "mobilenetv2_1.0": mobilenet_v2}

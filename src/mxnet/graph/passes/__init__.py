@@ -1,0 +1,16 @@
+"""Passes: pure functions from graph to graph, one in each file.
+
+Exact ones give the same bits: remove_dead, merge_equal, fold_constants, split_prologue. The fusing ones, for
+inference, change how results are rounded: fold_batch_norm, fuse_tails, choose_layout, pack_weights, work_in_place.
+"""
+
+from .choose_layout import choose_layout
+from .fold_batch_norm import fold_batch_norm
+from .fold_constants import fold_constants
+from .fuse_tails import fuse_tails
+from .inference import optimize_inference
+from .merge_equal import merge_equal
+from .pack_weights import pack_weights
+from .remove_dead import remove_dead
+from .split_prologue import prologue_names, split_prologue
+from .work_in_place import work_in_place
