@@ -197,6 +197,7 @@ example("col2im", (1, 18, 16), output_size=(4, 4), kernel=(3, 3), pad=(1, 1))
 
 # Picking by indices
 example("take", (5, 3), whole(5, 2, 2), gradient=(0,))
+example("_sparse_retain", (5, 3), array(3, 0), gradient=(0,))
 example("batch_take", (3, 4), array([0, 2, 3], dtype="int32"), gradient=(0,))
 example("pick", (3, 4), array(0, 2, 3), axis=1, gradient=(0,))
 example("one_hot", array(0, 2, 1), depth=4, on_value=2.0, gradient=False)

@@ -288,3 +288,20 @@ def test_check_format_names_disorder(make, message):
 def test_what_sparse_arrays_refuse(error, message, act):
     with pytest.raises(error, match=message):
         act()
+
+
+def test_retain_as_an_operator_of_symbols_and_arrays():
+    stored = nd.sparse.row_sparse_array(([[1.0, 2.0], [3.0, 4.0]], [0, 2]), shape=(4, 2))
+    rows = nd.array([2, 1])
+    expected = [[0, 0], [0, 0], [3, 4], [0, 0]]
+    assert nd.sparse.retain(stored, rows).asnumpy().tolist() == expected
+    kept = nd._internal._sparse_retain(stored, rows)
+    assert kept.stype == "row_sparse" and kept.asnumpy().tolist() == expected
+    symbol = mx.sym.sparse.retain(mx.sym.var("data", stype="row_sparse"), mx.sym.var("indices"), name="kept")
+    assert symbol.list_outputs() == ["kept_output"] and symbol.infer_shape(data=(4, 2), indices=(3,))[1] == [(4, 2)]
+    assert symbol.infer_type(data="float32", indices="int64")[0] == [np.float32, np.int64]
+    dense = mx.sym.sparse.retain(mx.sym.var("data"), mx.sym.var("indices"))
+    assert dense.eval(data=stored.tostype("default"), indices=rows)[0].asnumpy().tolist() == expected
+    for bad in (4, -1):
+        with pytest.raises(MXNetError, match="_sparse_retain"):
+            nd._internal._sparse_retain(stored.tostype("default"), nd.array([bad]))

@@ -27,6 +27,22 @@ def test_set_np_and_reset_np_switch_both_semantics():
     assert flags() == (False, False)
 
 
+def test_a_class_property_reads_from_the_class():
+    class Unit:
+        @mx.base.classproperty
+        def label(cls):
+            return cls.__name__
+
+        @mx.base.classproperty
+        @classmethod
+        def method(cls):
+            return cls.__name__
+
+    assert Unit.label == Unit().label == Unit.method == "Unit"
+    with pytest.raises(AttributeError, match="Unit can't be set"):
+        Unit().label = "other"
+
+
 def test_semantics_belong_to_a_thread():
     seen = []
     util.set_np()

@@ -51,7 +51,9 @@ def attribute_type(op: Operator, name: str) -> str:
 def operator_stub(name: str, op: Operator, kind: str) -> str:
     """The declaration of the public function of an operator; kind is NDArray or Symbol."""
     if op.variadic:
-        parameters = [f"*{op.inputs[0]}: {kind} | Sequence[{kind}]"]
+        *fixed, several = op.inputs
+        parameters = [f"{item}: {kind} | None = ..." for item in fixed]
+        parameters.append(f"*{several}: {kind}" if fixed else f"*{several}: {kind} | Sequence[{kind}]")
     else:
         parameters = [f"{item}: {kind} | None = ..." for item in op.inputs]
     parameters += [f"{item}: {attribute_type(op, item)} = ..." for item in attribute_names(op)]

@@ -70,13 +70,16 @@ _Null = _NullType()
 
 
 class classproperty:
-    """A read-only property of a class."""
+    """A read-only property of a class: func, which may be a classmethod, gets the class."""
 
-    def __init__(self, getter: Callable[[Any], Any]):
-        self.getter = getter
+    def __init__(self, func: Any):
+        self.getter: Callable[[Any], Any] = func.__func__ if isinstance(func, classmethod) else func
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
         return self.getter(owner if owner is not None else type(instance))
+
+    def __set__(self, instance: object, value: Any) -> None:
+        raise AttributeError(f"a property of the class {type(instance).__name__} can't be set on an instance of it")
 
 
 error_types: dict[str, type[Exception]] = {"MXNetError": MXNetError}

@@ -410,8 +410,9 @@ def get_operator_arguments(op_name: str) -> Any:
     Raises: MXNetError if there is no such operator.
     """
     op = get_operator(op_name)
-    kind = "NDArray-or-Symbol[]" if op.variadic else "NDArray-or-Symbol"
-    types = dict.fromkeys(op.inputs, kind)
+    types = dict.fromkeys(op.inputs, "NDArray-or-Symbol")
+    if op.variadic:
+        types[op.inputs[-1]] = "NDArray-or-Symbol[]"
     for name in attribute_names(op):
         attribute = op.attributes.get(name)
         types[name] = "int, required" if attribute is None else _describe(attribute)

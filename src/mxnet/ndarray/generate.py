@@ -26,8 +26,9 @@ def attribute_names(op: Operator) -> list[str]:
 def takes_fast_path(op: Operator) -> bool:
     """Whether the function of an operator may go straight to torch."""
     return bool(op.inputs) and not (
-        op.creates or op.writes_out or op.stateful or op._specialize or op.dynamic
-        or (op.random and (op.has_gradient_rule or op.variadic)) or (op.mutates and op.variadic)
+        op.creates or op.writes_out or op.stateful or op._specialize or op.dynamic or op.takes_csr
+        or (op.random and (op.has_gradient_rule or op.variadic))
+        or (op.variadic and (op.mutates or op.num_fixed_inputs))
     )  # fmt: skip
 
 
@@ -99,20 +100,22 @@ def counts_outputs(op: Operator) -> bool:
 def function_source(op: Operator, name: str) -> str:
     """The source of the public function: checks that nothing special is asked for, and then goes straight to torch."""
     attributes = attribute_names(op)
-    inputs = op.inputs[0] if op.variadic else ", ".join(op.inputs)
+    fixed = op.inputs[: op.num_fixed_inputs]
+    several = op.inputs[-1] if op.variadic else ""
+    arrays = several if several and not fixed else f"[{', '.join([*fixed, *[f'*{several}'] * op.variadic])}]"
     given = "".join(f"{a!r}: {a}, " for a in attributes)
-    parameters = "".join(f"{i}=None, " for i in op.inputs) if not op.variadic else f"*{inputs}, "
+    parameters = "".join(f"{i}=None, " for i in fixed) + (f"*{several}, " if op.variadic else "")
     lines = [f"def {name}({parameters}{''.join(f'{a}=_Null, ' for a in attributes)}out=None, name=None, **kwargs):"]
-    if op.variadic:
+    if op.variadic and not fixed:
         lines += [
-            f"    if {inputs} and isinstance({inputs}[0], (list, tuple)):",
-            f"        if len({inputs}) > 1:",
+            f"    if {several} and isinstance({several}[0], (list, tuple)):",
+            f"        if len({several}) > 1:",
             f"            raise MXNetError('{name}: pass the arrays one by one or as one list')",
-            f"        {inputs} = {inputs}[0]",
+            f"        {several} = {several}[0]",
         ]
     if takes_fast_path(op):
         lines += ["    " + line for line in _fast_source(op)]
-    lines.append(f"    return invoke(OP, {inputs if op.variadic else f'[{inputs}]'}, {{{given}**kwargs}}, out)")
+    lines.append(f"    return invoke(OP, {arrays}, {{{given}**kwargs}}, out)")
     return "\n".join(lines)
 
 

@@ -151,6 +151,8 @@ def invoke(
 
     if op._specialize is not None:
         op, arrays, given = op.specialized(arrays, given, NDArray)
+    if op.counts_inputs and given.get(op.num_inputs_attr, _Null) is _Null:
+        given = {**given, op.num_inputs_attr: len(arrays)}
     attrs = op.parse_attributes(given)
     names = op.inputs
     first = None
@@ -158,10 +160,10 @@ def invoke(
         if isinstance(array, NDArray):
             if first is None:
                 first = array
-        elif array is None and (op.variadic or names[position] in op.optional_inputs):
+        elif array is None and (op.variadic or op.parameter_of(position) in op.optional_inputs):
             continue
         else:
-            name = names[0] if op.variadic else names[position]
+            name = op.parameter_of(position)
             if array is None:
                 raise MXNetError(f"{op.name}: the input {name} is missing; pass {name}=an NDArray.")
             raise NotAnArrayError(f"{op.name}: Argument {name} must have NDArray type, but got {array!r}")
@@ -250,7 +252,10 @@ def assign_out(op: Operator, out: Any, results: Sequence[Tensor], recording: boo
 def _call(op: Operator, arrays: Sequence[Any], given: dict[str, Any], out: Any) -> Any:
     """`invoke` for the generated functions: settles what the public signature admits besides attributes."""
     if op.variadic:
-        count = given.pop(op.num_inputs_attr, _Null) if op.num_inputs_attr not in op.attributes else _Null
+        own = op.num_inputs_attr in op.attributes
+        count = given.pop(op.num_inputs_attr, _Null) if not own else _Null
+        if own and op.counts_inputs:
+            count = given.get(op.num_inputs_attr, _Null)
         if count is not _Null and int(count) != len(arrays):
             raise MXNetError(f"{op.name}: {op.num_inputs_attr}={count}, but {len(arrays)} arrays were given.")
     ctx = given.get("ctx", _Null)

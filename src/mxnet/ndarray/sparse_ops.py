@@ -16,11 +16,21 @@ from torch import Tensor
 
 from ..base import MXNetError
 from ..ops.dtypes import dtype_name
+from ..ops.generators import generator_for
 from ..ops.registry import Operator, get_operator
-from .invoke import invoke, tracked, wrap, wrap_recorded
+from .invoke import invoke, run_operator, tracked, wrap, wrap_recorded
 from .ndarray import NDArray
 from .recording import STATE
-from .sparse_storage import BaseSparseNDArray, CSRNDArray, RowSparseNDArray, csr_of_entries, from_dense, make, zeros_of
+from .sparse_storage import (
+    BaseSparseNDArray,
+    CSRNDArray,
+    RowSparseNDArray,
+    csr_of_entries,
+    from_dense,
+    make,
+    wrap_csr,
+    zeros_of,
+)
 
 Implementation = Callable[[Operator, Sequence[Any], dict[str, Any]], Any]
 TABLE: dict[str, Implementation] = {}
@@ -39,6 +49,9 @@ def run(op: Operator, arrays: Sequence[Any], attrs: dict[str, Any], out: Any) ->
     """Call an operator some of whose inputs, or whose out, are sparse; see `invoke`."""
     if STATE.tracer is not None:
         STATE.tracer.refuse(f"{op.name} of sparse arrays", "use dense arrays inside of hybridized blocks")
+    if op.takes_csr and not any(isinstance(array, RowSparseNDArray) for array in arrays):
+        result = _run_on_csr(op, arrays, attrs)
+        return result if out is None else _store(op, result, out)
     if op.mutates or op.stateful or op.name.endswith("_update"):  # lazy updates would differ from dense ones
         raise MXNetError(f"{op.name}: sparse arrays are not supported by this operator yet; use .tostype('default').")
     result = None
@@ -52,6 +65,20 @@ def run(op: Operator, arrays: Sequence[Any], attrs: dict[str, Any], out: Any) ->
     else:
         result = invoke(op, arrays, attrs)
     return result if out is None else _store(op, result, out)
+
+
+def _run_on_csr(op: Operator, arrays: Sequence[Any], attrs: dict[str, Any]) -> Any:
+    """Call an operator whose function takes csr arrays; it passes no gradients on."""
+    tensors = [array._as_torch_csr() if isinstance(array, CSRNDArray) else array._data for array in arrays]
+    ctx = arrays[0]._ctx
+    extra = {**attrs, "generator": generator_for(ctx.torch_device)} if op.random else attrs
+    with torch.no_grad():
+        result = run_operator(op, tensors, extra, recording=False)
+    made = [
+        wrap_csr(item, ctx) if item.layout is torch.sparse_csr else wrap(NDArray, item, ctx)
+        for item in (result if isinstance(result, tuple) else (result,))
+    ]
+    return made[0] if len(made) == 1 else made
 
 
 def _store(op: Operator, result: Any, out: Any) -> Any:
@@ -484,6 +511,15 @@ def _concat(op: Operator, arrays: Sequence[Any], attrs: dict[str, Any]) -> Any:
     rows = torch.cat([rows + start for (rows, _, _), start in zip(entries, starts[:-1], strict=True)])
     columns, values = (torch.cat([entry[part] for entry in entries]) for part in (1, 2))
     return csr_of_entries(rows, columns, values, (starts[-1], first.shape[1]), first._ctx)
+
+
+@_implements("_sparse_retain")
+def _retain(op: Operator, arrays: Sequence[Any], attrs: dict[str, Any]) -> Any:
+    data, indices = arrays
+    if not isinstance(data, RowSparseNDArray) or indices.stype != "default" or indices.ndim != 1:
+        return None
+    _constant(op, arrays)
+    return retain(data, indices._data.long())
 
 
 def retain(data: RowSparseNDArray, rows: Tensor) -> RowSparseNDArray:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ..base import MXNetError
 from ..context import Context, current_context
+from ..ops.csr_graph import make_csr
 from ..ops.dtypes import dtype_name, numpy_dtype, torch_dtype
 from .invoke import wrap
 from .ndarray import NUMBERS, NDArray
@@ -372,6 +373,12 @@ class CSRNDArray(BaseSparseNDArray):
         rows = self._rows()
         return rows, self._aux[1][: rows.numel()], self._values[: rows.numel()]
 
+    def _as_torch_csr(self) -> Tensor:
+        """The tensor of layout torch.sparse_csr that shares this array's memory."""
+        indptr, indices = self._trusted()._aux
+        stored = int(indptr[-1])
+        return make_csr(indptr, indices[:stored], self._values[:stored], self._size)
+
     def _dense(self) -> Tensor:
         rows, columns, values = self._entries()
         return torch.zeros(self._size, dtype=values.dtype, device=values.device).index_put_((rows, columns), values)
@@ -519,6 +526,12 @@ def csr_of_entries(rows: Tensor, columns: Tensor, values: Tensor, shape: tuple[i
     indptr = torch.zeros(shape[0] + 1, dtype=torch.int64, device=rows.device)
     torch.cumsum(torch.bincount(rows, minlength=shape[0]), 0, out=indptr[1:])
     return make(CSRNDArray, values, (indptr, columns), shape, ctx, checked=True)
+
+
+def wrap_csr(tensor: Tensor, ctx: Context) -> CSRNDArray:
+    """The array around a tensor of layout torch.sparse_csr; nothing is copied."""
+    aux = (tensor.crow_indices(), tensor.col_indices())
+    return make(CSRNDArray, tensor.values(), aux, tuple(tensor.shape), ctx, checked=True)
 
 
 def from_dense(source: NDArray, stype: str) -> Any:

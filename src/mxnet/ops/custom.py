@@ -51,7 +51,7 @@ class CustomOperator(Operator):
             "aliases": (), "num_outputs": len(outputs), "num_visible_outputs": None, "output_names": outputs,
             "out_dtype": None, "mutates": implementation.auxiliary_states, "view": False, "reuses_input": {},
             "elementwise": False, "dynamic": True, "method": False, "loss": implementation.is_loss,
-            "variable_init": {}, "num_inputs_attr": "",
+            "variable_init": {}, "num_inputs_attr": "", "takes_csr": False,
         }  # fmt: skip
         super().__init__(run, "Custom", options)
         self.infer_shape(lambda inputs, outputs, **_: implementation.infer_shape(inputs, outputs))
@@ -59,8 +59,9 @@ class CustomOperator(Operator):
 
     def _read_signature(self) -> None:
         self.attributes = {name: Attribute(name, str, value) for name, value in self._given.items()}
-        self.variadic = self.random = self.creates = self.writes_out = False
+        self.variadic = self.random = self.creates = self.writes_out = self.takes_subgraphs = False
         self.inputs = self._implementation.arguments + self._implementation.auxiliary_states
+        self.num_fixed_inputs = len(self.inputs)
         self.optional_inputs = frozenset()
         self.uses_training = self.stateful = True
         self.defaults = {}

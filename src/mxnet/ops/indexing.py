@@ -390,3 +390,32 @@ def index_array(data: Tensor, *, axes: Shape | None = None) -> Tensor:
         for axis in chosen
     ]
     return torch.stack(coordinates, -1)
+
+
+@operator("_sparse_retain")
+def sparse_retain(data: Tensor, indices: Tensor) -> Tensor:
+    """data with zeros in place of all rows but those with the given numbers.
+
+    data     (rows, ...); stored as row_sparse or not, and so is the result
+    indices  (kept,) numbers of rows, any numeric dtype
+    Raises: MXNetError if indices has another number of axes, or a row isn't there.
+    """
+    if indices.ndim != 1 or not data.ndim:
+        raise MXNetError(
+            f"_sparse_retain: data has shape {tuple(data.shape)}, indices {tuple(indices.shape)}; expected (rows, ...) "
+            "and (kept,)."
+        )
+    kept = torch.zeros(data.shape[0], dtype=torch.bool, device=data.device).scatter_(0, indices.long(), True)
+    return torch.where(kept.reshape(-1, *(1,) * (data.ndim - 1)), data, torch.zeros((), dtype=data.dtype))
+
+
+@sparse_retain.infer_shape
+def _(inputs: list[PartialShape], outputs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
+    shape = inputs[0] if inputs[0] is not None else outputs[0]
+    return [shape, inputs[1]], [shape]
+
+
+@sparse_retain.infer_dtype
+def _(inputs: list[str | None], outputs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
+    dtype = inputs[0] or outputs[0]
+    return [dtype, inputs[1]], [dtype]

@@ -8,9 +8,10 @@ An operator is a Python function on torch tensors::
         return data.clamp(a_min, a_max)
 
 Positional parameters are arrays: required (``Tensor``), optional (``Tensor | None = None``) or any number of them
-(``*data: Tensor``; the attribute that counts them, ``num_args``, is then not declared). Keyword-only parameters are
-attributes, and their annotations are the schema (see attributes.py: bool, int, float, Scalar, str, DType, Shape,
-OptionalInts, Floats, Literal[...], each also ``| None``). Their order is the order in the public signature.
+(``*data: Tensor``, alone or after required ones; the attribute that counts them all, ``num_args``, is then not declared
+unless the function wants to know it). Keyword-only parameters are attributes, and their annotations are the schema (see
+attributes.py: bool, int, float, Scalar, str, DType, Shape, OptionalInts, Floats, Literal[...], each also ``| None``).
+Their order is the order in the public signature.
 Six keyword-only names are not attributes; the caller supplies them:
 
     training: bool                 whether the operator runs in training mode
@@ -28,6 +29,7 @@ What the signature does not say is given to the decorator (see `operator`) or by
     @op.infer_shape          def _(inputs, outputs, **attrs): return inputs, outputs      (None, or -1: not known)
     @op.infer_dtype          def _(inputs, outputs, **attrs): return inputs, outputs      (names, None: not known)
     @op.list_inputs          def _(*, no_bias, **_): return ("data", "weight") if no_bias else ("data", ...)
+                             (that of a variadic operator also takes count, the number of inputs)
     @op.specialize           def _(given): return an Operator          where everything depends on the attributes given
     @op.subgraph_inputs      def _(sizes, **attrs): return numbers of inputs for each subgraph
 
@@ -87,9 +89,10 @@ class Operator:
 
     name, aliases    the names it is registered under
     function         the declared function
-    inputs           names of the array parameters; for a variadic operator, the one name they share
+    inputs           names of the array parameters; the last one of a variadic operator stands for any number of arrays
     optional_inputs  those that may be absent
     variadic         whether it takes any number of arrays; num_inputs_attr names the attribute that counts them
+    num_fixed_inputs how many inputs come before those of any number; all of them unless variadic
     attributes       name -> Attribute
     mutates          names of the inputs it changes in place
     random, uses_training, creates, writes_out, stateful, takes_subgraphs   whether the function takes generator,
@@ -98,6 +101,7 @@ class Operator:
     reuses_input     output index -> index of the input whose storage it may take
     elementwise      whether all inputs and outputs have one shape
     dynamic          whether the shape of the result depends on values
+    takes_csr        whether the function itself takes csr arrays, as tensors of layout torch.sparse_csr
     method           whether arrays and symbols have it as a method
     is_loss          whether its gradient may be asked for without a head gradient
     variable_init    input name -> the initializer that a variable made for it asks for
@@ -112,6 +116,7 @@ class Operator:
         self.reuses_input: dict[int, int] = options["reuses_input"]
         self.elementwise: bool = options["elementwise"]
         self.dynamic: bool = options["dynamic"]
+        self.takes_csr: bool = options["takes_csr"]
         self.method: bool = options["method"]
         self.is_loss: bool = options["loss"]
         self.variable_init: dict[str, str] = options["variable_init"]
@@ -148,6 +153,7 @@ class Operator:
                 if parameter.default is None:
                     optional.append(name)
         self.inputs: tuple[str, ...] = tuple(inputs)
+        self.num_fixed_inputs = len(inputs) - self.variadic
         self.optional_inputs = frozenset(optional)
         self.uses_training = "training" in implicit
         self.random = "generator" in implicit
@@ -261,7 +267,10 @@ class Operator:
     def input_names(self, attrs: Attrs, count: int | None = None) -> tuple[str, ...]:
         """The names of the inputs present with these attributes; `count` of them for a variadic operator."""
         if self.variadic:
-            return tuple(f"arg{i}" for i in range(count or 0))
+            if self._list_inputs is not None:
+                return tuple(self._list_inputs(count=count or 0, **attrs))
+            fixed = self.inputs[:-1]
+            return fixed + tuple(f"arg{i}" for i in range((count or 0) - len(fixed)))
         if self._list_inputs is not None:
             return tuple(self._list_inputs(**attrs))
         return self.inputs
@@ -275,6 +284,15 @@ class Operator:
         if self._subgraph_inputs is None:
             return tuple(tuple(range(size)) for size in sizes)
         return tuple(tuple(positions) for positions in self._subgraph_inputs(tuple(sizes), **attrs))
+
+    def parameter_of(self, position: int) -> str:
+        """The parameter of the function that takes the input at a position."""
+        return self.inputs[min(position, self.num_fixed_inputs)] if self.variadic else self.inputs[position]
+
+    @property
+    def counts_inputs(self) -> bool:
+        """Whether a call must say how many inputs it has; front ends fill in what the caller leaves out."""
+        return self.variadic and self.num_inputs_attr in self._required
 
     def num_outputs(self, attrs: Attrs) -> int:
         """How many outputs there are, hidden ones included."""
@@ -427,6 +445,7 @@ def operator(
     reuses_input: dict[int, int] | None = None,
     elementwise: bool = False,
     dynamic: bool = False,
+    takes_csr: bool = False,
     method: bool = False,
     loss: bool = False,
     variable_init: dict[str, str] | None = None,
@@ -447,6 +466,7 @@ def operator(
         reuses_input: {output: input} storage that the planner may share.
         elementwise: all inputs and outputs have one shape; inference then works in every direction.
         dynamic: the shape of the result depends on values; such an operator can't be planned statically.
+        takes_csr: the function takes csr arrays as tensors of layout torch.sparse_csr, and may return some.
         method: arrays and symbols have it as a method, with the first input as self.
         loss: an output operator with a gradient of its own: backward needs no head gradient for it.
         variable_init: {input: initializer} hints for variables made by composition, e.g. {"moving_var": "one"}.
@@ -455,8 +475,8 @@ def operator(
     options = {
         "aliases": aliases, "num_outputs": num_outputs, "num_visible_outputs": num_visible_outputs,
         "output_names": output_names, "out_dtype": out_dtype, "mutates": mutates, "view": view,
-        "reuses_input": reuses_input or {}, "elementwise": elementwise, "dynamic": dynamic, "method": method,
-        "loss": loss, "variable_init": variable_init or {}, "num_inputs_attr": num_inputs_attr,
+        "reuses_input": reuses_input or {}, "elementwise": elementwise, "dynamic": dynamic, "takes_csr": takes_csr,
+        "method": method, "loss": loss, "variable_init": variable_init or {}, "num_inputs_attr": num_inputs_attr,
     }  # fmt: skip
 
     def register(function: Callable[..., Any]) -> Operator:

@@ -15,8 +15,8 @@ def {name}({parameters}name=None, attr=None, out=None, **kwargs):
     return CALL([{inputs}], {{{given}**kwargs}}, name, attr)
 """
 _VARIADIC = """
-def {name}(*{inputs}, {parameters}name=None, attr=None, out=None, **kwargs):
-    return CALL({inputs}, {{{given}**kwargs}}, name, attr)
+def {name}({fixed}*{inputs}, {parameters}name=None, attr=None, out=None, **kwargs):
+    return CALL([{fixed_inputs}*{inputs}], {{{given}**kwargs}}, name, attr)
 """
 
 
@@ -33,7 +33,11 @@ def make_function(op: Operator, name: str, module: str) -> Callable[..., Any]:
         return compose(op, inputs, values, hint=hint, name=label, attr=attr)
 
     if op.variadic:
-        source = _VARIADIC.format(name=name, inputs=op.inputs[0], parameters=parameters, given=given)
+        *fixed, inputs = op.inputs
+        source = _VARIADIC.format(
+            name=name, inputs=inputs, parameters=parameters, given=given,
+            fixed="".join(f"{i}=None, " for i in fixed), fixed_inputs="".join(f"{i}, " for i in fixed),
+        )  # fmt: skip
     else:
         inputs = "".join(f"{i}=None, " for i in op.inputs)
         source = _FIXED.format(name=name, parameters=inputs + parameters, inputs=", ".join(op.inputs), given=given)
@@ -46,15 +50,32 @@ def make_function(op: Operator, name: str, module: str) -> Callable[..., Any]:
 
 
 def _variadic_inputs(op: Operator, inputs: Sequence[Any], values: dict[str, Any]) -> Sequence[Any]:
-    """The inputs, given one by one, as a list, or by the names arg0, arg1, ...; checks the declared count."""
+    """The inputs, given one by one, as a list, or by the names arg0, arg1, ...; None for those only counted.
+
+    Takes them, and the count unless it is an attribute of the operator's function, out of values.
+    Raises: MXNetError if more are given than counted, or one is given twice.
+    """
     if len(inputs) == 1 and isinstance(inputs[0], list | tuple):
         inputs = inputs[0]
-    named = sorted((key for key in values if key.startswith("arg") and key[3:].isdigit()), key=lambda key: int(key[3:]))
-    inputs = [*inputs, *(values.pop(key) for key in named)]
-    count = values.pop(op.num_inputs_attr, _Null) if op.num_inputs_attr not in op.attributes else _Null
-    if count is not _Null and int(count) != len(inputs):
-        raise MXNetError(f"{op.name}: {op.num_inputs_attr}={count}, but {len(inputs)} symbols were given.")
-    return inputs
+    while inputs and inputs[-1] is None:
+        inputs = inputs[:-1]
+    named = {int(key[3:]): values.pop(key) for key in list(values) if key.startswith("arg") and key[3:].isdigit()}
+    given = len(inputs) + len(named)
+    own = op.num_inputs_attr in op.attributes
+    count = values.get(op.num_inputs_attr, _Null) if own and op.counts_inputs else _Null
+    if not own:
+        count = values.pop(op.num_inputs_attr, _Null)
+    count = max(given, op.num_fixed_inputs) if count is _Null else int(count)
+    if given > count:
+        raise MXNetError(f"{op.name}: {op.num_inputs_attr}={count}, but {given} symbols were given.")
+    arranged = [*inputs, *[None] * (count - len(inputs))]
+    for position, symbol in named.items():
+        if position >= count or arranged[position] is not None:
+            raise MXNetError(f"{op.name}: arg{position} is given twice, or {op.num_inputs_attr}={count} is too small.")
+        arranged[position] = symbol
+    if op.counts_inputs:
+        values[op.num_inputs_attr] = count
+    return arranged
 
 
 class _OperatorMethod:

@@ -659,7 +659,7 @@ def compose(
     for position, symbol in enumerate(inputs):
         if symbol is None:
             continue
-        argument = op.inputs[0] if op.variadic else op.inputs[position]
+        argument = op.parameter_of(position)
         if not isinstance(symbol, Symbol):
             raise NotASymbolError(f"{op.name}: Argument {argument} must be Symbol instances, but got {symbol!r}")
         if len(symbol) != 1:
@@ -669,10 +669,15 @@ def compose(
             )
     values: list[Value] = []
     if op.variadic:
-        for symbol in inputs:
-            values.append(symbol._outputs[0])
         if op.num_inputs_attr and op.num_inputs_attr not in op.attributes:
-            attributes[op.num_inputs_attr] = str(len(values))
+            if not inputs:
+                raise MXNetError(f"{op.name}: no symbols were given; pass at least one, or {op.num_inputs_attr}=...")
+            attributes[op.num_inputs_attr] = str(len(inputs))
+        for argument, symbol in zip(op.input_names(attrs, len(inputs)), inputs, strict=True):
+            if symbol is None:
+                values.append(Value(make_variable(op, name, argument, attributes), 0))
+            else:
+                values.append(symbol._outputs[0])
     else:
         present = op.input_names(attrs)
         by_name = dict(zip(op.inputs, inputs, strict=False))
