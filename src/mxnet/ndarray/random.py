@@ -19,18 +19,24 @@ from __future__ import annotations
 from typing import Any
 
 from ..base import MXNetError, _Null
-from ..context import Context
+from ..context import Context, current_context
 from ..ops.dtypes import dtype_name
+from ..ops.generators import generator_for
 from ..ops.namespaces import resolver
 from ..ops.registry import get_operator
-from .invoke import invoke, make_function
+from .invoke import invoke, make_function, wrap
 from .ndarray import NUMBERS, NDArray
+from .recording import STATE
 
 __all__ = [  # noqa: F822 (operators, made at their first use)
     "exponential", "exponential_like", "gamma", "gamma_like", "generalized_negative_binomial",
     "generalized_negative_binomial_like", "multinomial", "negative_binomial", "negative_binomial_like", "normal",
     "normal_like", "poisson", "poisson_like", "randint", "randn", "shuffle", "uniform", "uniform_like",
 ]  # fmt: skip
+
+
+_PLAIN = frozenset(("uniform", "normal"))  # what takes the short way where shape and parameters are plain numbers
+_NUMBER, _WHOLE = frozenset((int, float)), frozenset((int,))
 
 
 class MixedParametersError(MXNetError, AssertionError):
@@ -58,6 +64,18 @@ def choose(array: type, name: str, parameters: dict[str, Any]) -> bool:
 def _sample(name: str, sampler: str, parameters: dict[str, Any], shape: Any, dtype: Any, ctx: Any, out: Any,
             kwargs: dict[str, Any]) -> Any:  # fmt: skip
     """Call the operator `_random_<name>` for numbers, `_sample_<sampler>` for arrays."""
+    if out is None and ctx is None and not dtype and not kwargs and STATE.tracer is None and name in _PLAIN:
+        sizes = (shape,) if type(shape) is int else shape
+        if type(sizes) is tuple and sizes and _NUMBER.issuperset(map(type, parameters.values())) and (
+            _WHOLE.issuperset(map(type, sizes)) and min(sizes) > 0
+        ):  # fmt: skip
+            ctx = current_context()
+            device = ctx.torch_device
+            given = {key: float(value) for key, value in parameters.items()}
+            function = get_operator(f"_random_{name}").function
+            return wrap(NDArray, function(
+                **given, shape=sizes, device=device, generator=generator_for(device)
+            ), ctx)  # fmt: skip
     kwargs.pop("name", None)
     given = {"dtype": _Null if dtype is _Null or dtype is None else dtype_name(dtype), **kwargs}
     if sampler and choose(NDArray, name, parameters):

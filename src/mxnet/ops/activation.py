@@ -130,7 +130,7 @@ def leaky_relu(
     if act_type == "selu":
         return functional.selu(data)
     if act_type == "elu":
-        return torch.where(data > 0, data, data.clamp(max=0).expm1() * slope)
+        return functional.elu(data, slope)
     if act_type == "prelu":
         return _prelu(data, gamma)
     if not training:
@@ -148,9 +148,9 @@ def _prelu(data: Tensor, gamma: Tensor | None) -> Tensor:
             f"LeakyReLU: gamma has shape {tuple(gamma.shape)}; expected ({channels},) or (1,) for data of shape "
             f"{tuple(data.shape)}."
         )
-    if gamma.shape[0] != 1 and data.ndim > 2:
-        gamma = gamma.view(-1, *(1,) * (data.ndim - 2))
-    return torch.where(data > 0, data, data * gamma)
+    if data.ndim == 1 and gamma.shape[0] != 1:
+        return torch.where(data > 0, data, data * gamma)
+    return functional.prelu(data, gamma)
 
 
 @leaky_relu.list_inputs

@@ -61,6 +61,8 @@ def _hypot(lhs: Operand, rhs: Operand) -> Tensor:
 
 def _arrays(lhs: Operand, rhs: Operand) -> tuple[Tensor, Tensor]:
     """Both operands as arrays of one dtype, for functions of torch that take no numbers."""
+    if isinstance(lhs, Tensor) and isinstance(rhs, Tensor):
+        return lhs, rhs
     array = _array(lhs, rhs)
     lhs, rhs = (item if isinstance(item, Tensor) else array.new_full((), item) for item in (lhs, rhs))
     return lhs, rhs

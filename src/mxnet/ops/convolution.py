@@ -25,6 +25,7 @@ _TRANSPOSE = {1: torch.conv_transpose1d, 2: torch.conv_transpose2d, 3: torch.con
 
 
 @lru_cache(maxsize=4096)
+@lru_cache(maxsize=4096)
 def check_geometry(
     operator_name: str, kernel: Shape, stride: Shape, dilate: Shape, pad: Shape, layout: str | None, ndim: int
 ) -> tuple[Shape, Shape, Shape]:

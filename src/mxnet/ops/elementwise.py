@@ -85,7 +85,9 @@ for _name, _function, _doc in (
     ("fix", torch.trunc, "Each element rounded towards zero."),
     ("sign", torch.sign, "-1, 0 or 1 for negative, zero and positive elements."),
 ):
-    _define(_name, _function, f"{_doc} The gradient is zero.", exact=True).gradient(_zero_gradient)
+    _rounding = _define(_name, _function, f"{_doc} The gradient is zero.", exact=True)
+    if _function in (_round, _rint):  # the others are zero by torch's derivative too
+        _rounding.gradient(_zero_gradient)
 
 # Powers, exponentials, logarithms.
 

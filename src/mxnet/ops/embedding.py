@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from torch import Tensor
-from torch.nn.functional import embedding as look_up
+from torch import Tensor, int64
+from torch import embedding as embedding_of
 
 from ..base import MXNetError
 from .attributes import Shape
@@ -32,7 +32,8 @@ def embedding(
     """
     if weight.shape != (input_dim, output_dim):
         raise MXNetError(f"Embedding: weight has shape {tuple(weight.shape)}; expected {(input_dim, output_dim)}.")
-    return look_up(data.long().clamp(0, input_dim - 1), weight)
+    index = data.clamp(0, input_dim - 1) if data.dtype is int64 else data.long().clamp_(0, input_dim - 1)
+    return embedding_of(weight, index)
 
 
 @embedding.infer_arguments

@@ -43,9 +43,9 @@ def _check_bounds(name: str, index: Tensor, lowest: int, size: int) -> None:
 
 
 def _bounded(name: str, index: Tensor, size: int, mode: Mode) -> Tensor:
-    index = _whole(index)
     if mode == "clip":
-        return index.clamp(0, size - 1)
+        return index.clamp(0, size - 1) if index.dtype is torch.int64 else index.long().clamp_(0, size - 1)
+    index = _whole(index)
     if mode == "wrap":
         return index.remainder(size)
     _check_bounds(name, index, 0, size)
@@ -151,11 +151,14 @@ def one_hot(
     """
     if depth < 0:
         raise MXNetError(f"one_hot: depth is {depth}; expected a non-negative number.")
-    chosen = _whole(indices).unsqueeze(-1) == torch.arange(depth, device=indices.device)
-    if on_value == 1 and off_value == 0:
-        return chosen.to(TORCH_DTYPES[dtype])
-    result = torch.full(chosen.shape, off_value, dtype=TORCH_DTYPES[dtype], device=indices.device)
-    return result.masked_fill_(chosen, int(on_value) if not result.is_floating_point() else on_value)
+    kind = TORCH_DTYPES[dtype]
+    on, off = (on_value, off_value) if kind.is_floating_point else (int(on_value), int(off_value))
+    result = torch.full((*indices.shape, depth), off, dtype=kind, device=indices.device)
+    if depth == 0:
+        return result
+    index = _whole(indices).unsqueeze(-1)
+    inside = (index >= 0) & (index < depth)
+    return result.scatter_(-1, index.clamp(0, depth - 1), torch.where(inside, on, off).to(kind))
 
 
 @operator("_onehot_encode")

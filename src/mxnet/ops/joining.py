@@ -21,20 +21,16 @@ Partial = list[PartialShape]
 def _check_joined(name: str, data: Sequence[Tensor]) -> None:
     if not data:
         raise MXNetError(f"{name}: no arrays were given; expected at least one.")
-    dtype = data[0].dtype
-    for tensor in data:
-        if tensor.dtype is not dtype:
-            names = ", ".join(DTYPE_NAMES[tensor.dtype] for tensor in data)
-            raise MXNetError(f"{name}: the arrays have dtypes {names}; expected one dtype. Cast them first.")
+    if len({tensor.dtype for tensor in data}) != 1:
+        names = ", ".join(DTYPE_NAMES[tensor.dtype] for tensor in data)
+        raise MXNetError(f"{name}: the arrays have dtypes {names}; expected one dtype. Cast them first.")
 
 
 def _concat(data: Sequence[Tensor], dim: int) -> Tensor:
     _check_joined("Concat", data)
-    ndim = data[0].ndim
-    for tensor in data:
-        if tensor.ndim != ndim:  # torch lets empty vectors join anything
-            shapes = ", ".join(str(tuple(tensor.shape)) for tensor in data)
-            raise MXNetError(f"Concat: the arrays have shapes {shapes}; expected one number of dimensions.")
+    if len({tensor.ndim for tensor in data}) != 1:  # torch lets empty vectors join anything
+        shapes = ", ".join(str(tuple(tensor.shape)) for tensor in data)
+        raise MXNetError(f"Concat: the arrays have shapes {shapes}; expected one number of dimensions.")
     return torch.cat(data, dim)  # type: ignore[arg-type]
 
 

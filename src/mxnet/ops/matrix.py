@@ -63,7 +63,8 @@ def batch_dot(
     if lhs.ndim < 3 or lhs.shape[:-2] != rhs.shape[:-2] or rhs.ndim < 3:
         reason = "expected at least 3 dimensions, all but the last two equal"
         raise MXNetError(f"{_explain('batch_dot', lhs, rhs, transpose_a, transpose_b)}; {reason}.")
-    return torch.matmul(lhs.mT if transpose_a else lhs, rhs.mT if transpose_b else rhs)
+    product = torch.bmm if lhs.ndim == rhs.ndim == 3 else torch.matmul
+    return product(lhs.mT if transpose_a else lhs, rhs.mT if transpose_b else rhs)
 
 
 def _windows(

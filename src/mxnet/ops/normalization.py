@@ -16,6 +16,7 @@ from .inference import normalize_axis, unify
 from .registry import PartialShape, operator
 
 ShapeRule = Callable[..., tuple[list[PartialShape], list[PartialShape]]]
+_MANY = 1 << 15  # elements from which on BatchNorm in training takes the moments by rows
 _WIDE = {"float16": "float32", "bfloat16": "float32"}
 
 
@@ -93,9 +94,9 @@ def _normalize_batch(
     x = data if axis == 1 else data.movedim(axis, 1) if axis else data.transpose(0, 1)
     scale = torch.fill(gamma, 1.0) if fix_gamma else gamma  # one, with a gradient that is zero
     if training and not use_global_stats:
-        if x.device.type == "cpu" and x.dtype is gamma.dtype:
+        if x.device.type == "cpu" and x.dtype is gamma.dtype and x.numel() >= _MANY:
             out, mean, inverse_std, variance = _TrainingBatchNorm.apply(x, scale, beta, eps)  # type: ignore[no-untyped-call]
-        else:  # on a GPU one kernel does all; float16 data has float32 parameters
+        else:  # small data are quicker so, on a GPU one kernel does all; float16 data has float32 parameters
             out, mean, inverse_std = torch.native_batch_norm(x, scale, beta, None, None, True, 0.0, eps)
             variance = inverse_std.pow(-2).sub_(eps).clamp_(min=0)
         moving_mean.lerp_(mean, 1 - momentum)

@@ -84,11 +84,14 @@ def _(
         probabilities = (out.flatten(0, -2) if preserve_shape else out.flatten(1)).unsqueeze(2)
     rows, classes, places = probabilities.shape
     labels = label.flatten()[: rows * places].view(rows, 1, places)
-    target = (labels.long() == torch.arange(classes, device=out.device).view(-1, 1)).to(out.dtype)
+    index = labels.long()
     if smooth_alpha and not multi_output:
+        target = (index == torch.arange(classes, device=out.device).view(-1, 1)).to(out.dtype)
         others = smooth_alpha / (classes - 1)
-        target = target * (1 - smooth_alpha - others) + others
-    grad = probabilities - target
+        grad = probabilities - (target * (1 - smooth_alpha - others) + others)
+    else:  # one less at each label; there is none for a label out of range
+        inside = ((index >= 0) & (index < classes)).to(out.dtype)
+        grad = probabilities.scatter_add(1, index.clamp(0, classes - 1), -inside)
     if use_ignore:
         grad = grad.masked_fill(labels == ignore_label, 0)
     scale: float | Tensor = grad_scale
@@ -98,7 +101,9 @@ def _(
         scale = grad_scale / (places * rows if normalization == "batch" else places)
     elif normalization == "batch":
         scale = grad_scale / label.numel()
-    grad = (grad * scale).reshape(out.shape).to(out.dtype)
+    if isinstance(scale, Tensor) or scale != 1:
+        grad = grad * scale
+    grad = grad.reshape(out.shape).to(out.dtype)
     return grad * head_grad if out_grad else grad
 
 
@@ -330,14 +335,11 @@ for _op in (svm_output, make_loss_with_scale, identity_attach_kl_sparse_reg):
 def smooth_l1(data: Tensor, *, scalar: float) -> Tensor:
     """``(scalar * x) ** 2 / 2`` where ``abs(x) < 1 / scalar ** 2``, else ``abs(x) - 1 / (2 * scalar ** 2)``."""
     square = scalar * scalar
+    if data.is_floating_point() and square:
+        loss: Tensor = torch._C._nn.smooth_l1_loss(data, data.new_zeros(()).expand(data.shape), 0, 1 / square)  # type: ignore[arg-type]
+        return loss
     size = data.abs()
     return torch.where(size < 1 / square, data.square() * (square / 2), size - 0.5 / square)
-
-
-@smooth_l1.gradient
-def _(head_grad: Tensor, data: Tensor, *, scalar: float) -> Tensor:
-    square = scalar * scalar
-    return head_grad * torch.where(data.abs() >= 1 / square, data.sign(), data * square)
 
 
 @operator("CTCLoss", aliases=("_contrib_CTCLoss", "_contrib_ctc_loss", "ctc_loss"), output_names=("output0",))

@@ -75,9 +75,20 @@ def _average(
 def _max(data: Tensor, windows: Windows) -> Tensor:
     kernel, stride, pad, right, direct, ceil = windows
     if direct:
+        if _is_faster_with_channels_last(data):
+            data = data.contiguous(memory_format=torch.channels_last)
+            return torch.max_pool2d(data, kernel, stride, pad, 1, ceil).contiguous()
         return _MAX[len(kernel)](data, kernel, stride, pad, 1, ceil)
     lowest = (torch.finfo if data.is_floating_point() else torch.iinfo)(data.dtype).min
     return _MAX[len(kernel)](_pad(data, pad, right, lowest), kernel, stride)
+
+
+def _is_faster_with_channels_last(data: Tensor) -> bool:
+    """Whether torch's pooling is several times faster on a copy with the channels last, which it vectorises over."""
+    return data.ndim == 4 and data.device.type == "cpu" and data.shape[1] >= 8 and data.dtype in _VECTORISED
+
+
+_VECTORISED = (torch.float32, torch.float64)
 
 
 def _sum(data: Tensor, windows: Windows) -> Tensor:

@@ -62,13 +62,18 @@ def up_sampling(
                 f"UpSampling: an input of shape {tuple(array.shape)} can't be enlarged by a whole factor to the size "
                 f"{(height, width)} that the first one gets."
             )
-        enlarged.append(array.repeat_interleave(factor, 2).repeat_interleave(factor, 3) if factor != 1 else array)
+        if factor == 1:
+            enlarged.append(array)
+        elif array.is_floating_point():
+            enlarged.append(interpolate(array, (height, width), mode="nearest"))
+        else:
+            enlarged.append(array.repeat_interleave(factor, 2).repeat_interleave(factor, 3))
     if multi_input_mode == "sum":
         total = enlarged[0]
         for array in enlarged[1:]:
             total = total + array
         return total
-    return torch.cat(enlarged, 1)
+    return torch.cat(enlarged, 1) if len(enlarged) > 1 or enlarged[0] is data[0] else enlarged[0]
 
 
 @up_sampling.infer_arguments

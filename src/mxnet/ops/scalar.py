@@ -75,7 +75,7 @@ _TABLE: tuple[_Row, ...] = (
      "The remainder of data / scalar, with the sign of scalar; 0 if scalar is 0."),
     (("_rmod_scalar", "_RModScalar"), _swapped(arithmetic.modulo), _swapped_gradient(arithmetic.modulo_gradient),
      "The remainder of scalar / data, with the sign of data; 0 where data is 0."),
-    (("_power_scalar", "_PowerScalar"), arithmetic.power, arithmetic.power_gradient, "data to the power of scalar."),
+    (("_power_scalar", "_PowerScalar"), arithmetic.power, None, "data to the power of scalar."),
     (("_rpower_scalar", "_RPowerScalar"), _swapped(arithmetic.power), _swapped_gradient(arithmetic.power_gradient),
      "scalar to the power of data."),
     (("_maximum_scalar", "_MaximumScalar"), arithmetic.maximum, arithmetic.maximum_gradient,

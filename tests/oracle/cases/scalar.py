@@ -15,7 +15,9 @@ CASES = []
 for short in NAMES:
     name = f"_internal._{short}_scalar"
     for scalar in (2, -2.5, 0, 0.3):
-        CASES.append(case(name, [values(REAL)], {"scalar": scalar}))
+        # The gradient of x ** 0 is nan at zeros in the oracle.
+        own = {"expected_grads": {0: [0] * len(REAL)}} if (short, scalar) == ("power", 0) else {}
+        CASES.append(case(name, [values(REAL)], {"scalar": scalar}, **own))
     CASES.append(case(name, [values(REAL)], {"scalar": NAN}))
     CASES.append(case(name, [values(REAL, "float64")], {"scalar": 0.1}))
     CASES.append(case(name, [values(REAL, "float16")], {"scalar": 2.5}, tolerance="loose"))
