@@ -7,8 +7,6 @@ import torch
 
 import mxnet as mx
 from mxnet import nd
-from mxnet.graph.lowering import lower
-from mxnet.graph.program import Program
 from mxnet.storage_counter import StorageCounter
 
 
@@ -83,42 +81,122 @@ def test_planning_computes_and_allocates_nothing():
     assert plan.planned_bytes > 2 * 10**13
 
 
-def test_lowered_program_gives_the_bits_of_the_executor():
-    network = residual()
-    shape = (2, 3, 16, 16)
-    names = network.list_inputs()
+def values_for(network, shape):
+    """Values of all arguments and states, by name."""
     arg_shapes, _, aux_shapes = network.infer_shape(data=shape)
     shapes = dict(zip(network.list_arguments(), arg_shapes, strict=True))
     shapes.update(zip(network.list_auxiliary_states(), aux_shapes, strict=True))
-    wanted = [n for n in network.list_arguments() if n not in ("data", "softmax_label")]
-    lowered = lower(Program(network.graph), shapes, dict.fromkeys(names, "float32"), training=True, wanted=wanted)
-    torch.manual_seed(0)
-    values = {n: torch.rand(shapes[n]) for n in names}
-    grad_req = dict.fromkeys(wanted, "write")
-    executor = executor_of(network, shape, grad_req)
-    for n, value in values.items():
+    generator = torch.Generator().manual_seed(0)
+    return {n: torch.rand(s, generator=generator) for n, s in shapes.items()}
+
+
+def run_step(network, shape, grad_req, is_recorded=False, **options):
+    """Outputs, gradients and states after one step; is_recorded: by torch's autograd, without a plan."""
+    executor = network.simple_bind(mx.cpu(), grad_req=grad_req, data=shape, **options)
+    for n, value in values_for(network, shape).items():
         {**executor.arg_dict, **executor.aux_dict}[n][:] = nd.from_torch(value)
+    for gradient in executor.grad_arrays:
+        if gradient is not None:
+            gradient[:] = 1  # what grad_req="add" adds to
+    if is_recorded:
+        executor.set_monitor_callback(lambda name, array: None)  # a monitor sees every node: nothing is planned
     mx.random.seed(5)
     executor.forward(is_train=True)
     executor.backward()
-    mx.random.seed(5)
-    slots = [None] * len(lowered.values)
-    for n, index in lowered.inputs.items():
-        slots[index] = values[n]
-    for step, instruction in enumerate(lowered.instructions):
-        if step == lowered.num_forward:
-            for head, output in zip(lowered.head_grads, lowered.outputs, strict=True):
-                slots[head] = torch.ones_like(slots[output])
-        instruction.run(slots)
-    assert torch.equal(slots[lowered.outputs[0]], executor.outputs[0].as_torch())
-    for n in wanted:
-        assert torch.equal(slots[lowered.gradients[n]], executor.grad_dict[n].as_torch()), n
+    gradients = {f"gradient of {n}": g.as_torch() for n, g in executor.grad_dict.items() if g is not None}
+    states = {n: a.as_torch() for n, a in executor.aux_dict.items()}
+    return {"output": executor.outputs[0].as_torch(), **gradients, **states}
+
+
+def assert_equal_bits(first, second):
+    assert first.keys() == second.keys()
+    for name, value in first.items():
+        assert torch.equal(value, second[name]), name
+
+
+def parameters_of(network, req="write"):
+    return {n: req for n in network.list_arguments() if n not in ("data", "softmax_label")}
+
+
+@pytest.mark.parametrize("req", ["write", "add"])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_planned_step_gives_the_bits_of_autograd(name, req):
+    make, shape = NETWORKS[name]
+    network = make()
+    grad_req = parameters_of(network, req)
+    planned = run_step(network, shape, grad_req)
+    assert_equal_bits(planned, run_step(network, shape, grad_req, is_recorded=True))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_way_to_make_results_again_gives_the_same_bits_within_its_budget(name):
+    make, shape = NETWORKS[name]
+    network = make()
+    grad_req = parameters_of(network)
+    expected = run_step(network, shape, grad_req, is_recorded=True)
+    whole = network.memory_plan(data=shape)
+    peaks = [whole.peak_bytes]
+    while True:
+        try:
+            plan = network.memory_plan(data=shape, budget=peaks[-1] - 1)
+        except mx.MXNetError as error:
+            assert f"the smallest possible is {peaks[-1]:,} bytes" in str(error)
+            break
+        assert plan.peak_bytes < peaks[-1]
+        peaks.append(plan.peak_bytes)
+        assert_equal_bits(run_step(network, shape, grad_req, memory_budget=peaks[-1]), expected)
+    assert len(peaks) > 1
+
+
+def test_a_budget_is_held_while_the_step_runs():
+    network, shape = residual(), (2, 3, 16, 16)
+    plan = network.memory_plan(data=shape, budget=0.9)
+    assert plan.peak_bytes <= 0.9 * network.memory_plan(data=shape).peak_bytes
+    assert plan.recomputed_share > 0 and "again" in str(plan)
+    executor = network.simple_bind(mx.cpu(), grad_req=parameters_of(network), memory_budget=0.9, data=shape)
+    executor.forward(is_train=True)
+    executor.backward()
+    with StorageCounter() as counter:
+        executor.forward(is_train=True)
+        executor.backward()
+    assert counter.peak == plan.planned_bytes
+
+
+def test_bad_budgets_are_refused():
+    network, shape = lenet(), (4, 1, 28, 28)
+    for budget in (-1, 0, "1GB", True):
+        with pytest.raises(mx.MXNetError, match="the memory budget is"):
+            network.memory_plan(data=shape, budget=budget)
+    executor = network.simple_bind(mx.cpu(), memory_budget=1000, data=shape)
+    with pytest.raises(mx.MXNetError, match=r"1,000 bytes can.t be met; the smallest possible is \d"):
+        executor.forward(is_train=True)
+
+
+def test_environment_gives_a_budget(monkeypatch):
+    network, shape = residual(), (2, 3, 16, 16)
+    whole = network.memory_plan(data=shape).peak_bytes
+    monkeypatch.setenv("MXNET_MEMORY_BUDGET", "0.9")
+    assert network.memory_plan(data=shape).peak_bytes <= 0.9 * whole
+    monkeypatch.setenv("MXNET_MEMORY_BUDGET", "much")
+    with pytest.raises(mx.MXNetError, match="MXNET_MEMORY_BUDGET is 'much'"):
+        network.memory_plan(data=shape)
+
+
+def test_arrays_changed_between_forward_and_backward_are_noticed():
+    executor = executor_of(lenet(), (4, 1, 28, 28), "write")
+    executor.forward(is_train=True)
+    executor.arg_dict["data"][:] = 1
+    with pytest.raises(mx.MXNetError, match="data is needed by the gradient and was modified"):
+        executor.backward()
+    executor.forward(is_train=True)
+    executor.backward()
 
 
 def test_plan_shows_a_table_and_a_picture(tmp_path):
     plan = lenet().memory_plan(data=(4, 1, 28, 28), optimizer="sgd")
     text = str(plan)
-    assert "everything together" in text and "activation" in text and "backward" in text
+    assert "everything together" in text and "softmax" in text
+    assert any("backward" in value for buffer in plan.buffers for value in buffer.values)
     assert max(plan.profile()) == plan.planned_bytes and plan.profile()[plan.peak_step()] == plan.planned_bytes
     path = tmp_path / "plan.png"
     plan.plot(str(path))
@@ -150,8 +228,6 @@ def test_bad_requests_are_refused():
     network = lenet()
     with pytest.raises(mx.MXNetError, match="can't be inferred"):
         network.memory_plan()
-    with pytest.raises(mx.MXNetError, match="budget is not supported yet"):
-        network.memory_plan(data=(4, 1, 28, 28), budget=10**6)
     with pytest.raises(mx.MXNetError, match="no argument 'foo'"):
         network.memory_plan(data=(4, 1, 28, 28), foo=(1,))
     with pytest.raises(mx.MXNetError, match="grad_req for data is 'foo'"):

@@ -11,15 +11,18 @@ from torch import Tensor
 
 from .base import MXNetError
 from .context import Context
+from .graph.compiled import CompiledProgram
 from .graph.creation import resolve_creation
 from .graph.graph import Graph, Value
 from .graph.infer import infer_dtypes, infer_shapes
+from .graph.lowering import Unplannable
 from .graph.program import Program
 from .ndarray.invoke import wrap
 from .ndarray.ndarray import NDArray
 from .ndarray.utils import array, empty, zeros
-from .ops.dtypes import dtype_name, torch_dtype
+from .ops.dtypes import DTYPE_NAMES, dtype_name
 from .ops.generators import generator_for
+from .symbol.budget import budget_or_default, plan_within
 
 __all__ = ["Executor"]
 
@@ -41,6 +44,7 @@ class Executor:
     def __init__(
         self, handle: Any, symbol: Any, ctx: Context, grad_req: Any, group2ctx: dict[str, Context] | None,
         args: Sequence[NDArray] = (), grads: Sequence[NDArray | None] = (), aux: Sequence[NDArray] = (),
+        memory_budget: int | float | None = None,
     ):  # fmt: skip
         """Use `Symbol.bind` or `Symbol.simple_bind`; handle has no meaning here."""
         self._symbol = symbol.__copy__()
@@ -67,6 +71,9 @@ class Executor:
         self._tracked: list[Tensor] | None = None
         self._leaves: dict[int, Tensor] = {}  # position among the arguments -> what autograd differentiates by
         self._random_state: Tensor | None = None
+        self._budget = memory_budget
+        self._plans: dict[tuple[bool, bool, tuple[bool, ...]], CompiledProgram | None] = {}
+        self._step: _Step | None = None  # the training step that waits for its backward pass
         self._prepare()
 
     def _prepare(self) -> None:
@@ -91,13 +98,10 @@ class Executor:
         self._states: dict[Any, dict[str, Any]] = {}
         self._device = self._ctx.torch_device
         self._loss_heads = [value.node.op is not None and value.node.op.is_loss for value in graph.outputs]
+        self._heads = [not is_loss for is_loss in self._loss_heads]  # which gradients of outputs are given to backward
         self.outputs = [
             empty(shapes[value] or (), self._ctx, dtypes[value]) for value in graph.outputs
         ]  # replaced in place by every run
-        self._bytes = sum(
-            int(np.prod(shapes[Value(node, i)] or (0,))) * torch_dtype(dtypes[Value(node, i)]).itemsize
-            for node in graph.nodes if node.op is not None for i in range(node.num_outputs)
-        )  # fmt: skip
 
     @property
     def arg_dict(self) -> dict[str, NDArray]:
@@ -144,16 +148,88 @@ class Executor:
                     f"Shape not match! Argument {name}, need: {target.shape}, received: {value.shape}"
                 )
             target[:] = value
-        self._tracked, self._leaves = None, {}  # what the last run kept may go before this one
+        self._tracked, self._leaves, self._step = None, {}, None  # what the last run kept may go before this one
         if self._program.is_random:
             self._random_state = generator_for(self._device).get_state()
-        tensors = self._input_tensors(is_train)
-        results = self._run(tensors, is_train, self._monitor)
-        self._tracked = results if self._leaves else None
+        compiled = None if self._monitor is not None else self._compiled_for(is_train)
+        if compiled is not None:
+            results = self._run_planned(compiled)
+        else:
+            tensors = self._input_tensors(is_train)
+            results = self._run(tensors, is_train, self._monitor)
+            self._tracked = results if self._leaves else None
         for output, result in zip(self.outputs, results, strict=True):
             output._data = result.detach()
             output._node = None
+        if self._step is not None:
+            self._step.watch_outputs(self.outputs)
         return self.outputs
+
+    # With planned storage
+
+    @property
+    def _wanted(self) -> list[str]:
+        """The arguments whose gradients go somewhere."""
+        triples = zip(self._arg_names, self.arg_arrays, self._reqs, self.grad_arrays, strict=True)
+        return [n for n, a, req, g in triples if req != "null" and g is not None and a._data.is_floating_point()]
+
+    def _compiled_for(self, is_train: bool) -> CompiledProgram | None:
+        """The planned program for a forward pass, or with is_train for a training step; None if there can't be one.
+
+        Raises: MXNetError if there must be one for a memory budget.
+        """
+        wanted = self._wanted if is_train else []
+        key = (is_train, bool(wanted), tuple(self._heads))
+        if key not in self._plans:
+            self._plans[key] = self._plan(is_train, wanted)
+        return self._plans[key]
+
+    def _plan(self, is_train: bool, wanted: list[str]) -> CompiledProgram | None:
+        budget = self._budget
+        if len(set(self._names)) != len(self._names) or any(
+            not self._inputs[position][0]._data.is_contiguous() for position in self._program.mutated
+        ):
+            if budget is not None:
+                raise MXNetError("Executor: a memory budget needs arguments of different names, and contiguous states.")
+            return None
+        tensors = {name: bound._data for name, (bound, _) in zip(self._names, self._inputs, strict=True)}
+        apart = sum(t.nbytes for t in tensors.values()) + sum(tensors[name].nbytes for name in wanted)
+        try:
+            return plan_within(
+                "Executor", budget, apart, self._program, {n: tuple(t.shape) for n, t in tensors.items()},
+                {n: DTYPE_NAMES[t.dtype] for n, t in tensors.items()}, training=is_train, wanted=wanted,
+                device=self._device, heads=self._heads, stores=True,
+            ).compiled  # fmt: skip
+        except Unplannable:
+            if budget is not None:
+                raise
+            return None
+
+    def _run_planned(self, compiled: CompiledProgram) -> list[Tensor]:
+        tensors = [bound._data.contiguous() for bound, _ in self._inputs]
+        generator = generator_for(self._device) if self._program.is_random else None
+        values = compiled.start(tensors)
+        results = compiled.forward(values, generator, self._states)
+        if compiled.has_backward:
+            watched = [(self._names[position], tensors[position]) for position in compiled.inputs_for_backward]
+            self._step = _Step(compiled, values, self._heads, watched)
+        return results
+
+    def _backward_planned(self, step: _Step, heads: Sequence[Tensor | None]) -> None:
+        step.check_unchanged()
+        given = [head for head, needed in zip(heads, step.heads, strict=True) if needed]
+        generator = generator_for(self._device) if self._program.is_random else None
+        targets = {name: (self.grad_arrays[i], self._reqs[i]) for i, name in enumerate(self._arg_names)}
+        stores = [_store(*targets[name]) for name in step.compiled.stored]
+        rest = step.compiled.backward(step.values, given, generator, stores)
+        for name, gradient in rest.items():
+            target, req = targets[name]
+            if gradient is not None:
+                _store(target, req)(gradient)
+            elif target is not None and req != "add":
+                target._data.zero_()
+
+    # Recorded by autograd
 
     def _input_tensors(self, differentiate: bool) -> list[Tensor]:
         tensors = []
@@ -200,7 +276,14 @@ class Executor:
                 second backward after one forward. Auxiliary states don't change by that.
         Raises: MXNetError if gradients of outputs are missing or have another shape.
         """
-        heads = self._head_grads(out_grads)
+        given = self._given_heads(out_grads)
+        step, self._step = self._step, None
+        needed = [head is not None for head in given]
+        if step is not None and needed == step.heads:
+            self._backward_planned(step, given)
+            return
+        self._heads = needed  # the next step is planned for gradients of these outputs
+        heads = [torch.ones_like(o._data) if g is None else g for o, g in zip(self.outputs, given, strict=True)]
         if self._tracked is None:
             self._run_again(is_train)
         if self._tracked is None:
@@ -229,7 +312,8 @@ class Executor:
             else:
                 target._data.copy_(gradient)
 
-    def _head_grads(self, out_grads: Any) -> list[Tensor]:
+    def _given_heads(self, out_grads: Any) -> list[Tensor | None]:
+        """The gradients of outputs that are given; None for the ones of a loss operator."""
         if out_grads is None:
             given: list[Any] = [None] * len(self.outputs)
         elif isinstance(out_grads, NDArray):
@@ -245,12 +329,12 @@ class Executor:
                 f"Executor.backward: {len(given)} gradients were given; there are {len(self.outputs)} outputs."
             )
         given += [None] * (len(self.outputs) - len(given))
-        heads = []
+        heads: list[Tensor | None] = []
         for position, (value, output, is_loss) in enumerate(zip(given, self.outputs, self._loss_heads, strict=True)):
             if value is None:
                 if not is_loss:
                     raise MXNetError(_NEEDS_HEAD_GRADS)
-                heads.append(torch.ones_like(output._data))
+                heads.append(None)
                 continue
             if not isinstance(value, NDArray):
                 raise TypeError("inputs must be NDArray")
@@ -313,7 +397,9 @@ class Executor:
             _resized(name, old, shape, allow_up_sizing)
             for name, old, shape in zip(self._aux_names, self.aux_arrays, aux_shapes, strict=True)
         ]
-        executor = Executor(None, self._symbol, self._ctx, self._grad_req, self._group2ctx, args, grads, aux)
+        executor = Executor(
+            None, self._symbol, self._ctx, self._grad_req, self._group2ctx, args, grads, aux, self._budget
+        )  # fmt: skip
         executor._monitor = self._monitor
         return executor
 
@@ -322,20 +408,62 @@ class Executor:
         return type(self._symbol)(self._program.graph)
 
     def memory_plan(self, optimizer: Any = None, budget: Any = None) -> Any:
-        """The storage that a training step of this executor needs; see `Symbol.memory_plan`.
+        """The storage that a training step of this executor needs, or a forward pass where no gradient is wanted.
 
-        Arguments without a gradient count as inputs, the others as parameters.
+        See `Symbol.memory_plan`; budget is by default the executor's own. Arguments without a gradient count as inputs,
+        the others as parameters.
         """
         from .symbol.planning import plan_symbol
 
         shapes = {name: array.shape for name, array in zip(self._arg_names, self.arg_arrays, strict=True)}
         dtypes = {name: array._data.dtype for name, array in zip(self._arg_names, self.arg_arrays, strict=True)}
         inputs = {name for name, req in zip(self._arg_names, self._reqs, strict=True) if req == "null"}
-        return plan_symbol(self._symbol, True, self._reqs, optimizer, budget, dtypes, shapes, inputs)
+        training = bool(self._wanted)
+        budget = self._budget if budget is None else budget
+        return plan_symbol(self._symbol, training, self._reqs, optimizer, budget, dtypes, shapes, inputs)
 
     def debug_str(self) -> str:
-        """The nodes and the storage of their results, as text."""
-        return self._symbol.debug_str() + f"Total {self._bytes >> 20} MB allocated\n"
+        """The nodes and the planned storage of their results, as text."""
+        planned = self.memory_plan().planned_bytes
+        return self._symbol.debug_str() + f"Total {planned >> 20} MB allocated\n"
+
+
+class _Step:
+    """A training step between its forward and its backward pass.
+
+    values   what the forward pass kept
+    heads    which gradients of outputs the program takes
+    watched  inputs that the backward pass reads, by name
+    """
+
+    def __init__(
+        self, compiled: CompiledProgram, values: list[Any], heads: list[bool], watched: Sequence[tuple[str, Tensor]]
+    ):
+        self.compiled = compiled
+        self.values = values
+        self.heads = heads
+        self._watched = [(name, tensor, tensor._version) for name, tensor in watched]
+
+    def watch_outputs(self, outputs: Sequence[NDArray]) -> None:
+        """Watch those of the outputs that the backward pass reads, too."""
+        for position in self.compiled.outputs_for_backward:
+            tensor = outputs[position]._data
+            self._watched.append((f"output {position}", tensor, tensor._version))
+
+    def check_unchanged(self) -> None:
+        """Raise MXNetError if an array that the backward pass reads has been changed since the forward pass."""
+        for name, tensor, version in self._watched:
+            if tensor._version != version:
+                raise MXNetError(
+                    f"Executor.backward: {name} is needed by the gradient and was modified by an inplace operation "
+                    "after forward; change it after backward, or call forward again."
+                )
+
+
+def _store(target: NDArray | None, req: str) -> Callable[[Tensor], Any]:
+    """What takes a gradient into its array."""
+    assert target is not None
+    return target._data.add_ if req == "add" else target._data.copy_
 
 
 def _unique(names: list[str], arrays: Sequence[Any]) -> dict[str, Any]:
@@ -421,13 +549,13 @@ def bind(
     aux = _as_arrays(aux_names, [] if aux_states is None else aux_states, "aux_states", False)
     reqs = grad_reqs(grad_req, names)
     reqs = ["null" if grad is None else req for req, grad in zip(reqs, grads, strict=True)]
-    return Executor(None, symbol, ctx, reqs, group2ctx, arrays, grads, aux)
+    return Executor(None, symbol, ctx, reqs, group2ctx, arrays, grads, aux, budget_or_default(None))
 
 
 def simple_bind(
     symbol: Any, ctx: Context, grad_req: Any, type_dict: dict[str, Any] | None, stype_dict: dict[str, str] | None,
     group2ctx: dict[str, Context] | None, shared_arg_names: list[str] | None, shared_exec: Executor | None,
-    shared_buffer: dict[str, NDArray] | None, shapes: dict[str, Any],
+    shared_buffer: dict[str, NDArray] | None, shapes: dict[str, Any], memory_budget: int | float | None = None,
 ) -> Executor:  # fmt: skip
     """An executor on new arrays of zeros; see `Symbol.simple_bind`."""
     if not isinstance(ctx, Context):
@@ -471,7 +599,7 @@ def simple_bind(
         else:
             grads.append(_from_buffer(f"grad of {name}", shape, dtype, shared_buffer, ctx))
     aux = [make(n, s, d, old_aux) for n, s, d in zip(aux_names, aux_shapes, aux_types, strict=True)]
-    return Executor(None, symbol, ctx, reqs, group2ctx, args, grads, aux)
+    return Executor(None, symbol, ctx, reqs, group2ctx, args, grads, aux, budget_or_default(memory_budget))
 
 
 def _from_buffer(

@@ -1,42 +1,50 @@
 """From a graph of operators to one flat program of torch's own operations, forward and backward together.
 
-The graph is run once on tensors that have shapes but no storage, under torch's autograd, and every operation that
-torch would dispatch is written down: which values it reads, which it makes, which share storage. Nothing is computed,
-so this takes the time of dispatching alone, for networks of any size. The flat program runs the same kernels in the
-same order as the imperative network and therefore gives the same bits.
+Each distinct call of an operator (its attributes, the layouts of its inputs) is run once on tensors that have shapes
+but no storage, under torch's autograd, and every operation that torch would dispatch is written down: which values it
+reads, which it makes, which share storage. That is its template (templates.py). The program of a graph is put together
+from the templates of its nodes, so it takes milliseconds, for networks of any size, and nothing is computed. It runs
+the same kernels in the same order as the imperative network, gradients are summed in the order in which autograd sums
+them, and so it gives the same bits.
+
+What can't be written down (operators in Python, operators that look at values) is called as a whole, beside the
+program: an `Instruction` whose function is that call.
 """
 
 from __future__ import annotations
 
-import bisect
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from ..base import MXNetError
 from ..ops.dtypes import torch_dtype
-from .graph import Node
-from .program import Program
+from ..ops.generators import generator_for
+from .beside import CallBeside, GradientBeside, runs_beside
+from .graph import Node, Value
+from .infer import infer_dtypes, infer_shapes, is_known
+from .program import Program, Step
+from .templates import (
+    GENERATOR,
+    STATES,
+    Call,
+    Layout,
+    NotWritable,
+    Place,
+    StoreCall,
+    Template,
+    clone_template,
+    contiguous_layout,
+    ones_template,
+    sum_template,
+    template_for,
+)  # fmt: skip
 
-_PROPERTIES = ("prim.device", "aten.sym_size", "aten.is_same_size", "aten.detach.", "aten.alias.")
 
-
-class LoweredValue:
-    """A tensor of the flat program: its layout, and the storage that it is a window on."""
-
-    __slots__ = ("dtype", "index", "shape", "storage", "stride")
-
-    def __init__(self, index: int, tensor: Tensor, storage: int):
-        self.index = index
-        self.shape = tuple(tensor.shape)
-        self.stride = tuple(tensor.stride())
-        self.dtype = tensor.dtype
-        self.storage = storage
+class Unplannable(MXNetError):
+    """A graph whose storage can't be planned: a shape in it depends on values."""
 
 
 class Storage:
@@ -58,218 +66,423 @@ class Storage:
 class Instruction:
     """One call of a torch operation.
 
-    leaves    its flattened arguments; a tensor is the index of a value at one of `slots`
-    slots     positions in leaves that hold values
+    call      the operation, with places for its arguments and results
+    reads     values that fill the places
     outputs   indices of the values it returns, None for results that are not tensors
-    label     the node of the graph it belongs to
     writes    storages that it changes in place
+    label     the node of the graph it belongs to
+    node      number of that node in the graph
+    replays   for one that draws random numbers: the number under which the state of the generator is kept, so that
+              this instruction draws the same numbers as the earlier one that has it as `keeps`
     """
 
-    __slots__ = ("function", "label", "leaves", "outputs", "slots", "spec", "writes")
+    __slots__ = ("call", "keeps", "label", "node", "outputs", "reads", "replays", "writes")
 
-    def __init__(self, function: Any, leaves: list[Any], slots: tuple[int, ...], spec: Any, label: str):
-        self.function = function
-        self.leaves = leaves
-        self.slots = slots
-        self.spec = spec
+    def __init__(
+        self, call: Call, reads: tuple[int, ...], outputs: tuple[int | None, ...], writes: tuple[int, ...], label: str,
+        node: int, keeps: int | None = None, replays: int | None = None,
+    ):  # fmt: skip
+        self.call = call
+        self.reads = reads
+        self.outputs = outputs
+        self.writes = writes
         self.label = label
-        self.outputs: tuple[int | None, ...] = ()
-        self.writes: tuple[int, ...] = ()
+        self.node = node
+        self.keeps = keeps
+        self.replays = replays
 
-    @property
-    def reads(self) -> tuple[int, ...]:
-        """The values among the arguments."""
-        return tuple(self.leaves[slot] for slot in self.slots)
-
-    def run(self, values: list[Any]) -> None:
-        """Call the operation on tensors by index, and enter what it returns."""
-        leaves = list(self.leaves)
-        for slot in self.slots:
-            leaves[slot] = values[leaves[slot]]
-        args, kwargs = tree_unflatten(leaves, self.spec)
-        result = self.function(*args, **kwargs)
-        for index, item in zip(self.outputs, result if isinstance(result, tuple | list) else (result,), strict=True):
-            if index is not None:
-                values[index] = item
+    def replaced(self, **changes: Any) -> Instruction:
+        """A new instruction like this one, but for what is given."""
+        fields = {name: getattr(self, name) for name in self.__slots__}
+        return Instruction(**{**fields, **changes})
 
     @property
     def name(self) -> str:
         """torch's name of the operation, such as "aten.relu.default"."""
-        return str(self.function)
+        return self.call.name
+
+    @property
+    def made(self) -> tuple[int, ...]:
+        """The values it makes."""
+        return tuple(output for output in self.outputs if output is not None)
 
 
 class LoweredProgram:
     """A training step, or a forward pass, as a list of torch operations.
 
     instructions  in order; the first `num_forward` are the forward pass
-    values        every tensor, by index
+    layouts       shape, strides and dtype of every value, by index; None for what isn't a tensor
+    storage_of    the storage that each value is a window on, by index
     storages      every block of memory, by index
     inputs        variable name -> value
     head_grads    the values of the gradients of the outputs
     outputs       the values of the outputs
     gradients     variable name -> value of its gradient, None if nothing depends on it
+    stored        names of variables whose gradient an instruction hands over; the others are in gradients
+    beside        nodes that are called as a whole, beside the program
     """
 
     def __init__(self) -> None:
         self.instructions: list[Instruction] = []
         self.num_forward = 0
-        self.values: list[LoweredValue] = []
+        self.layouts: list[Layout | None] = []
+        self.storage_of: list[int] = []
         self.storages: list[Storage] = []
         self.inputs: dict[str, int] = {}
         self.head_grads: list[int] = []
         self.outputs: list[int] = []
         self.gradients: dict[str, int | None] = {}
+        self.stored: list[str] = []
+        self.beside: list[str] = []
 
-    def storage_of(self, value: int) -> int:
-        """The storage that a value is a window on."""
-        return self.values[value].storage
+    def copy(self) -> LoweredProgram:
+        """A program of its own that holds the same."""
+        other = LoweredProgram()
+        for name, content in self.__dict__.items():
+            other.__dict__[name] = content.copy() if isinstance(content, list | dict) else content
+        return other
 
+    def results(self) -> list[int]:
+        """The values that outlive the program: outputs and gradients."""
+        return [*self.outputs, *(value for value in self.gradients.values() if value is not None)]
 
-class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Writes down the operations that run while it is active."""
+    def new_storage(self, nbytes: int, kind: str, label: str) -> int:
+        """Enter a storage."""
+        self.storages.append(Storage(nbytes, kind, label))
+        return len(self.storages) - 1
 
-    def __init__(self, program: LoweredProgram) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.program = program
-        self.label = ""
-        self._running = ""  # the label of the operation being entered
-        self._labelled = 0
-        self._sequence: list[tuple[int, str]] = []
-        self._values: dict[int, int] = {}
-        self._storages: dict[Any, int] = {}
-        self._alive: list[Any] = []
-
-    def value_of(self, tensor: Tensor, kind: str = "result") -> int:
-        """The index of a tensor, entered if it is new."""
-        known = self._values.get(id(tensor))
-        if known is not None:
-            return known
-        storage = tensor.untyped_storage()
-        number = self._storages.get(storage._cdata)
-        if number is None:
-            number = self._storages[storage._cdata] = len(self.program.storages)
-            self.program.storages.append(Storage(storage.nbytes(), kind, self._running))
-        index = len(self.program.values)
-        self.program.values.append(LoweredValue(index, tensor, number))
-        self._values[id(tensor)] = index
-        self._alive += (tensor, storage)
-        return index
-
-    def same_value(self, tensor: Tensor, original: int) -> None:
-        """Note that a tensor is another handle on a value."""
-        self._values[id(tensor)] = original
-        self._alive.append(tensor)
-
-    def finish_node(self, node: Node, name: str, tensor: Tensor) -> None:
-        """Label what was written down since the last node finished; a monitor of `Program.run`."""
-        for instruction in self.program.instructions[self._labelled :]:
-            instruction.label = node.name
-            for output in instruction.outputs:
-                if output is not None:
-                    self.program.storages[self.program.values[output].storage].label = node.name
-        self._labelled = len(self.program.instructions)
-        self._sequence.append((torch.autograd._get_sequence_nr(), node.name))  # type: ignore[attr-defined]
-
-    def _current_label(self) -> str:
-        """The node whose gradient is being computed, from the number that autograd gave its operation."""
-        running: Any = torch._C._current_autograd_node()
-        if running is None:
-            return self.label
-        position = bisect.bisect_left(self._sequence, (running._sequence_nr() + 1, ""))
-        return self._sequence[min(position, len(self._sequence) - 1)][1] + " backward"
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        result = func(*args, **kwargs)
-        name = str(func)
-        if name.startswith(_PROPERTIES):
-            if isinstance(result, Tensor):
-                self.same_value(result, self.value_of(args[0]))
-            return result
-        self._running = label = self._current_label() if self.label == "backward" else self.label
-        leaves, spec = tree_flatten((args, kwargs))
-        slots = tuple(position for position, leaf in enumerate(leaves) if isinstance(leaf, Tensor))
-        instruction = Instruction(
-            func, [self.value_of(leaf) if isinstance(leaf, Tensor) else leaf for leaf in leaves], slots, spec, label
-        )
-        written = _written_arguments(func, args, kwargs)
-        instruction.writes = tuple(self.program.values[self.value_of(t)].storage for t in written)
-        outputs = result if isinstance(result, tuple | list) else (result,)
-        instruction.outputs = tuple(self.value_of(t) if isinstance(t, Tensor) else None for t in outputs)
-        self.program.instructions.append(instruction)
-        return result
-
-
-def _written_arguments(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Tensor]:
-    """The tensors among the arguments that an operation changes, by its schema."""
-    found = []
-    for position, argument in enumerate(func._schema.arguments):
-        if argument.alias_info is None or not argument.alias_info.is_write:
-            continue
-        given = args[position] if position < len(args) else kwargs.get(argument.name)
-        found += [item for item in (given if isinstance(given, tuple | list) else (given,)) if isinstance(item, Tensor)]
-    return found
+    def new_value(self, layout: Layout | None, storage: int) -> int:
+        """Enter a value that is a window on a storage."""
+        self.layouts.append(layout)
+        self.storage_of.append(storage)
+        return len(self.layouts) - 1
 
 
 def lower(
     program: Program, shapes: Mapping[str, tuple[int, ...]], dtypes: Mapping[str, str], *, training: bool,
-    wanted: Sequence[str] = (),
+    wanted: Sequence[str] = (), device: torch.device | None = None, heads: Sequence[bool] | None = None,
+    stores: bool = False,
 ) -> LoweredProgram:  # fmt: skip
     """The flat program for a graph.
 
     Args:
-        program: the graph, made ready to run.
+        program: the graph, made ready to run, with no unknown sizes (`resolve_creation`).
         shapes, dtypes: of every variable, by name.
         training: whether operators run in training mode.
         wanted: the variables whose gradients are asked for; none gives a forward pass alone.
-    Raises: MXNetError if an operator can't run without values.
+        device: where it shall run, default the CPU.
+        heads: for each output whether its gradient is given from outside (default: for all); those that aren't given
+            are ones, which the program makes where something needs them.
+        stores: hand over each gradient as soon as it is there, instead of keeping all to the end.
+    Raises: Unplannable if a shape depends on values; MXNetError if an operator refuses its inputs.
     """
-    lowered = LoweredProgram()
-    device = torch.device("cpu")
-    try:
-        with FakeTensorMode(), torch.set_grad_enabled(bool(wanted)):
-            tensors = {
-                name: torch.empty(shapes[name], dtype=torch_dtype(dtypes[name]), device=device)
-                for name in program.variables
-            }
-            leaves = {name: tensors[name].detach().requires_grad_() for name in wanted}
-            recorder = _Recorder(lowered)
-            for name, tensor in tensors.items():
-                lowered.inputs[name] = recorder.value_of(tensor, "input")
-                if name in leaves:
-                    recorder.same_value(leaves[name], lowered.inputs[name])
-            with recorder:
-                outputs = program.run(
-                    [leaves.get(name, tensors[name]) for name in program.variables], training=training, device=device,
-                    differentiate=bool(wanted), monitor=recorder.finish_node,
-                )  # fmt: skip
-            lowered.outputs = [recorder.value_of(output) for output in outputs]
-            lowered.num_forward = len(lowered.instructions)
-            if wanted:
-                _lower_backward(lowered, recorder, outputs, leaves)
-    except MXNetError:
-        raise
-    except (RuntimeError, TypeError, ValueError, NotImplementedError, AssertionError) as error:
-        raise MXNetError(f"the graph can't be planned: {error}") from error
+    lowering = _Lowering(program, shapes, dtypes, training, wanted, device or torch.device("cpu"))
+    lowering.run_forward()
+    if wanted:
+        lowering.run_backward([True] * len(program.graph.outputs) if heads is None else heads, wanted)
+    lowered = remove_dead(lowering.lowered)
+    return store_gradients(lowered) if stores else lowered
+
+
+class _Placed:
+    """A template in the program: which value each of its values is, and which storage each of its storages."""
+
+    __slots__ = ("step", "storages", "template", "values")
+
+    def __init__(self, step: Step | None, template: Template):
+        self.step = step
+        self.template = template
+        self.values: dict[int, int] = {}
+        self.storages: dict[int, int] = {}
+
+
+class _Beside:
+    """A call beside the program: the values of its outputs and of its tape."""
+
+    __slots__ = ("needs", "outputs", "step", "tape")
+
+    def __init__(self, step: Step, outputs: list[int], tape: int, needs: tuple[bool, ...]):
+        self.step = step
+        self.outputs = outputs
+        self.tape = tape
+        self.needs = needs
+
+
+class _Lowering:
+    def __init__(
+        self, program: Program, shapes: Mapping[str, tuple[int, ...]], dtypes: Mapping[str, str], training: bool,
+        wanted: Sequence[str], device: torch.device,
+    ):  # fmt: skip
+        self.source = program
+        self.graph = program.graph
+        self.lowered = LoweredProgram()
+        self.training = training
+        self.wanted = set(wanted)
+        self.device = device
+        self.shapes, self.dtypes = shapes, dtypes
+        self.values: dict[Value, int] = {}
+        self.differentiable: set[Value] = set()
+        self.placed: list[_Placed | _Beside] = []
+        self.numbers = {node: number for number, node in enumerate(program.graph.nodes)}
+        self._inferred: tuple[Mapping[Value, Any], Mapping[Value, Any]] | None = None
+
+    def run_forward(self) -> None:
+        """Enter the inputs, the forward pass and the outputs."""
+        lowered = self.lowered
+        for node in self.graph.variables:
+            name, value = node.name, Value(node, 0)
+            if name not in lowered.inputs:  # two variables of one name are one input
+                layout = contiguous_layout(tuple(self.shapes[name]), torch_dtype(self.dtypes[name]))
+                lowered.inputs[name] = lowered.new_value(layout, lowered.new_storage(layout.nbytes, "input", name))
+            self.values[value] = lowered.inputs[name]
+            if name in self.wanted and torch_dtype(self.dtypes[name]).is_floating_point:
+                self.differentiable.add(value)
+        for step in self.source.steps:
+            self._forward(step)
+        for position, value in enumerate(self.graph.outputs):
+            index = self.values[value]
+            if self.source.copied[position]:
+                index = self._single(clone_template(self._layout(index), self.device), [index], value.node)
+            lowered.outputs.append(index)
+        lowered.num_forward = len(lowered.instructions)
+
+    def _layout(self, index: int) -> Layout:
+        layout = self.lowered.layouts[index]
+        assert layout is not None
+        return layout
+
+    def _single(self, template: Template, given: Sequence[int], node: Node, suffix: str = "") -> int:
+        """Enter a template that gives one value."""
+        placed = self._place(template, given, None)
+        self._enter(placed, template.forward, node.name + suffix, self.numbers[node])
+        return placed.values[template.outputs[0]]
+
+    def _place(self, template: Template, given: Sequence[int], step: Step | None) -> _Placed:
+        placed = _Placed(step, template)
+        for own, index in zip(template.inputs, given, strict=True):
+            placed.values[own] = index
+            placed.storages[template.storage_of[own]] = self.lowered.storage_of[index]
+        return placed
+
+    def _enter(self, placed: _Placed, steps: Sequence[Any], label: str, number: int) -> None:
+        """Enter steps of a template as instructions."""
+        lowered, template, values, storages = self.lowered, placed.template, placed.values, placed.storages
+        for call, reads, outputs, writes in steps:
+            for output in outputs:
+                if output is not None and output not in values:
+                    storage = template.storage_of[output]
+                    if storage not in storages:
+                        storages[storage] = lowered.new_storage(template.nbytes[storage], "result", label)
+                    values[output] = lowered.new_value(template.layouts[output], storages[storage])
+            lowered.instructions.append(
+                Instruction(
+                    call, tuple([values[index] for index in reads]),
+                    tuple([None if index is None else values[index] for index in outputs]),
+                    tuple([storages[storage] for storage in writes]), label, number,
+                )
+            )  # fmt: skip
+
+    def _forward(self, step: Step) -> None:
+        node = step.node
+        given = [self.values[value] for value in node.inputs]
+        needs = tuple(value in self.differentiable for value in node.inputs)
+        if runs_beside(node):
+            self._call_beside(step, given, needs)
+            return
+        layouts = [self._layout(index) for index in given]
+        run = partial(_run_step, step, self.training, self.device)
+        try:
+            template = template_for(node, run, layouts, needs, self.training, self.device)
+        except MXNetError as error:
+            raise type(error)(f"Error in operator {node.name}: {error}") from error
+        except NotWritable:
+            self._call_beside(step, given, needs)
+            return
+        placed = self._place(template, given, step)
+        self._enter(placed, template.forward, node.name, self.numbers[node])
+        self.placed.append(placed)
+        for position, own in enumerate(template.outputs):
+            if own >= 0:
+                self.values[Value(node, position)] = placed.values[own]
+                if template.requires_grad[position]:
+                    self.differentiable.add(Value(node, position))
+
+    def _call_beside(self, step: Step, given: list[int], needs: tuple[bool, ...]) -> None:
+        lowered, node = self.lowered, step.node
+        lowered.beside.append(node.name)
+        needs = tuple(n and self._layout(i).dtype.is_floating_point for n, i in zip(needs, given, strict=True))
+        outputs = []
+        for position in range(node.num_outputs):
+            layout = self._inferred_layout(Value(node, position))
+            storage = lowered.new_storage(layout.nbytes, "result", node.name)
+            outputs.append(lowered.new_value(layout, storage))
+            self.values[Value(node, position)] = outputs[-1]
+            if any(needs) and layout.dtype.is_floating_point:
+                self.differentiable.add(Value(node, position))
+        tape = lowered.new_value(None, lowered.new_storage(0, "result", node.name))
+        run = partial(_run_beside, step, self.training, self.device)
+        places = map(Place, range(len(given)))
+        call = Call(CallBeside(node.name, run, needs), (GENERATOR, STATES, *places), {}, True, True)
+        writes = tuple(lowered.storage_of[given[position]] for position in sorted(node.mutated_inputs))
+        lowered.instructions.append(
+            Instruction(call, tuple(given), (*outputs, tape), writes, node.name, self.numbers[node])
+        )
+        self.placed.append(_Beside(step, outputs, tape, needs))
+
+    def _inferred_layout(self, value: Value) -> Layout:
+        if self._inferred is None:
+            dtypes = infer_dtypes(self.graph, dict(self.dtypes))
+            self._inferred = infer_shapes(self.graph, dict(self.shapes), dtypes), dtypes  # type: ignore[arg-type]
+        shape, dtype = self._inferred[0][value], self._inferred[1][value]
+        if not is_known(shape):
+            raise Unplannable(
+                f"the graph can't be planned: the shape of what {value.node.name} "
+                f"({value.node.op.name if value.node.op else 'variable'}) gives depends on values."
+            )
+        return contiguous_layout(tuple(shape or ()), torch_dtype(dtype))
+
+    def run_backward(self, heads: Sequence[bool], wanted: Sequence[str]) -> None:
+        """Enter the gradients of the outputs, and the backward pass: the nodes in reverse, as autograd takes them."""
+        lowered = self.lowered
+        gradients: dict[Value, int] = {}
+        for value, output, given in zip(self.graph.outputs, lowered.outputs, heads, strict=True):
+            layout = self._layout(output)
+            if given:
+                storage = lowered.new_storage(layout.nbytes, "input", f"gradient of {value.node.name}")
+                head = lowered.new_value(layout, storage)
+                lowered.head_grads.append(head)
+            elif value in self.differentiable:
+                head = self._single(ones_template(layout, self.device), [output], value.node, " backward")
+            if value in self.differentiable:
+                self._add(gradients, value, head)
+        for placed in reversed(self.placed):
+            if isinstance(placed, _Beside):
+                self._backward_beside(placed, gradients)
+            else:
+                self._backward(placed, gradients)
+        variables = {node.name: Value(node, 0) for node in reversed(self.graph.variables)}
+        for node in self.graph.variables:  # two variables of one name: their sum
+            first = variables[node.name]
+            if node is not first.node and Value(node, 0) in gradients:
+                self._add(gradients, first, gradients.pop(Value(node, 0)))
+        for name in wanted:
+            lowered.gradients[name] = gradients.get(variables[name])
+
+    def _add(self, gradients: dict[Value, int], value: Value, gradient: int) -> None:
+        """Add a gradient to what there is for a value."""
+        if value not in gradients:
+            gradients[value] = gradient
+            return
+        before = gradients[value]
+        template = sum_template(self._layout(before), self._layout(gradient), self.device)
+        gradients[value] = self._single(template, [before, gradient], value.node, " backward")
+
+    def _backward(self, placed: _Placed, gradients: dict[Value, int]) -> None:
+        assert placed.step is not None
+        node, template = placed.step.node, placed.template
+        found: list[int | None] = []
+        for position, own in enumerate(template.outputs):
+            value = Value(node, position)
+            found.append(gradients.pop(value, None) if own >= 0 and template.requires_grad[position] else None)
+        if all(gradient is None for gradient in found):
+            return
+        gradient = template.gradient(tuple(None if index is None else self._layout(index) for index in found))
+        for own_head, index in zip(gradient.heads, found, strict=True):
+            if own_head is not None and index is not None:
+                placed.values[own_head] = index
+                placed.storages[template.storage_of[own_head]] = self.lowered.storage_of[index]
+        self._enter(placed, gradient.steps, f"{node.name} backward", self.numbers[node])
+        for value, partials in zip(node.inputs, gradient.partials, strict=True):
+            if value in self.differentiable:
+                for part in partials:
+                    self._add(gradients, value, placed.values[part])
+
+    def _backward_beside(self, placed: _Beside, gradients: dict[Value, int]) -> None:
+        lowered, node = self.lowered, placed.step.node
+        found = [gradients.pop(Value(node, position), None) for position in range(len(placed.outputs))]
+        if not any(placed.needs) or all(index is None for index in found):
+            return
+        label = f"{node.name} backward"
+        heads = [index for index in found if index is not None]
+        outputs = []
+        for value, need in zip(node.inputs, placed.needs, strict=True):
+            if need:
+                layout = self._layout(self.values[value])
+                layout = contiguous_layout(layout.shape, layout.dtype)
+                outputs.append(lowered.new_value(layout, lowered.new_storage(layout.nbytes, "result", label)))
+        function = GradientBeside(node.name, [index is not None for index in found], placed.needs)
+        call = Call(function, tuple(map(Place, range(len(heads) + 1))), {}, True, True)
+        reads = (placed.tape, *heads)
+        lowered.instructions.append(Instruction(call, reads, tuple(outputs), (), label, self.numbers[node]))
+        made = iter(outputs)
+        for value, need in zip(node.inputs, placed.needs, strict=True):
+            if need:
+                self._add(gradients, value, next(made))
+
+
+def _run_step(step: Step, training: bool, device: torch.device, *tensors: torch.Tensor) -> Any:
+    return _run_beside(step, training, device, tensors, generator_for(device), None)
+
+
+def _run_beside(
+    step: Step, training: bool, device: torch.device, tensors: Sequence[torch.Tensor], generator: Any, states: Any
+) -> Any:
+    """The operator of a step on the tensors of its node's inputs, recorded where autograd is on."""
+    recorded = torch.is_grad_enabled()
+    extra: dict[str, Any] = {}
+    for name in step.extra:
+        if name == "training":
+            extra[name] = training
+        elif name == "generator":
+            extra[name] = generator
+        elif name == "device":
+            extra[name] = device
+        elif name == "state":
+            extra[name] = {} if states is None else states.setdefault(step, {})
+        elif name == "subgraphs":
+            extra[name] = step.bind_subgraphs(recorded, training, device)
+    arranged = step.op.arrange(tensors, step.node.input_names)
+    return (step.recorded if recorded else step.function)(*arranged, **extra)
+
+
+def remove_dead(lowered: LoweredProgram) -> LoweredProgram:
+    """Leave out instructions whose results nothing uses; what draws random numbers or changes an input stays."""
+    needed = {value for value in lowered.gradients.values() if value is not None}
+    needed.update(lowered.outputs)
+    storages = {lowered.storage_of[value] for value in needed}
+    kept: list[Instruction] = []
+    num_forward = 0
+    for number in range(len(lowered.instructions) - 1, -1, -1):
+        instruction = lowered.instructions[number]
+        used = (
+            instruction.call.random or any(value in needed for value in instruction.made)
+            or any(s in storages or lowered.storages[s].kind == "input" for s in instruction.writes)
+        )  # fmt: skip
+        if used:
+            needed.update(instruction.reads)
+            storages.update([lowered.storage_of[value] for value in instruction.reads])
+            kept.append(instruction)
+            num_forward += number < lowered.num_forward
+    lowered.instructions = kept[::-1]
+    lowered.num_forward = num_forward
     return lowered
 
 
-def _lower_backward(
-    lowered: LoweredProgram, recorder: _Recorder, outputs: Sequence[Tensor], leaves: Mapping[str, Tensor]
-) -> None:
-    heads = [torch.empty_like(output) for output in outputs]
-    recorder._running = "gradient of an output"
-    lowered.head_grads = [recorder.value_of(head, "input") for head in heads]
-    pairs = [(output, head) for output, head in zip(outputs, heads, strict=True) if output.requires_grad]
-    lowered.gradients = dict.fromkeys(leaves)
-    if not pairs:
-        return
-    recorder.label = "backward"
-    with recorder:
-        gradients = torch.autograd.grad(
-            [output for output, _ in pairs], list(leaves.values()), [head for _, head in pairs], allow_unused=True
-        )
-    for name, gradient in zip(leaves, gradients, strict=True):
-        if gradient is not None:
-            lowered.gradients[name] = recorder.value_of(gradient)
-
+def store_gradients(lowered: LoweredProgram) -> LoweredProgram:
+    """Hand over each gradient right after the instruction that completes it."""
+    made: dict[int, int] = {}
+    for number, instruction in enumerate(lowered.instructions):
+        made.update(dict.fromkeys(instruction.made, number))
+    after: dict[int, list[Instruction]] = {}
+    for name, value in list(lowered.gradients.items()):
+        if value is None or made.get(value, -1) < lowered.num_forward:
+            continue  # nothing to hand over, or a gradient from outside
+        origin = lowered.instructions[made[value]]
+        store = Instruction(StoreCall(len(lowered.stored)), (value,), (), (), origin.label, origin.node)
+        after.setdefault(made[value], []).append(store)
+        lowered.stored.append(name)
+        del lowered.gradients[name]
+    lowered.instructions = [
+        item for number, made_by in enumerate(lowered.instructions) for item in (made_by, *after.get(number, ()))
+    ]
+    return lowered

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..ops.dtypes import torch_dtype
-from .lowering import LoweredProgram, lower
-from .program import Program
+from .liveness import live_ranges
+from .planned import Planned
 
 
 @dataclass(frozen=True)
@@ -19,12 +20,14 @@ class Buffer:
     nbytes  its size
     first   step of the program that makes it
     last    last step that needs it; the number of steps if it outlives the program
+    values  everything that lies in it, one after the other
     """
 
     label: str
     nbytes: int
     first: int
     last: int
+    values: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ class MemoryPlan:
     num_steps          operations in the program
     num_forward        those of the forward pass, which come first
     buffers            the blocks of results, in order of the step that makes them
+    beside             nodes that are called as a whole; what they hold inside is not part of these numbers
+    recomputed_share   the time for results that are computed again, as a share of that of the step, estimated
 
     Kernels may use workspaces of their own within one operation; they are not part of these numbers.
     """
@@ -56,6 +61,8 @@ class MemoryPlan:
     num_steps: int
     num_forward: int
     buffers: tuple[Buffer, ...] = field(repr=False)
+    beside: tuple[str, ...] = ()
+    recomputed_share: float = 0.0
 
     @property
     def peak_bytes(self) -> int:
@@ -92,6 +99,10 @@ class MemoryPlan:
             ("everything together", self.peak_bytes),
         ]
         lines = [f"{name:<38}{_megabytes(nbytes):>14}" for name, nbytes in rows]
+        if self.recomputed_share:
+            lines.append(f"Results computed again take about {self.recomputed_share:.1%} of the time of the step.")
+        if self.beside:
+            lines.append(f"Called beside the program: {', '.join(self.beside)}.")
         step = self.peak_step()
         largest = sorted((b for b in self.buffers if b.first <= step <= b.last), key=lambda b: -b.nbytes)[:12]
         lines.append(f"Largest of the results held at the peak, step {step} of {self.num_steps}:")
@@ -130,73 +141,46 @@ def _megabytes(nbytes: int) -> str:
     return f"{nbytes / 2**20:,.1f} MB"
 
 
-def live_ranges(lowered: LoweredProgram) -> dict[int, tuple[int, int]]:
-    """The steps of the first and the last use of each storage of results; outputs and gradients outlive the program.
-
-    Gradients of outputs, which the executor makes when backward begins, count as results.
-    """
-    first: dict[int, int] = {}
-    last: dict[int, int] = {}
-    for step, instruction in enumerate(lowered.instructions):
-        for value in (*instruction.reads, *(output for output in instruction.outputs if output is not None)):
-            storage = lowered.storage_of(value)
-            if lowered.storages[storage].kind == "result":
-                first.setdefault(storage, step)
-                last[storage] = step
-    end = len(lowered.instructions)
-    for value in (*lowered.outputs, *(value for value in lowered.gradients.values() if value is not None)):
-        if lowered.storage_of(value) in first:
-            last[lowered.storage_of(value)] = end
-    ranges = {storage: (first[storage], last[storage]) for storage in first}
-    ranges.update((lowered.storage_of(value), (lowered.num_forward, end)) for value in lowered.head_grads)
-    return ranges
-
-
-def plan_memory(
-    program: Program, shapes: Mapping[str, tuple[int, ...]], dtypes: Mapping[str, str], *, training: bool,
-    wanted: Sequence[str], inputs: Iterable[str], optimizer_bytes: int = 0,
+def memory_plan(
+    planned: Planned, shapes: Mapping[str, tuple[int, ...]], dtypes: Mapping[str, str], *, inputs: Iterable[str],
+    wanted: Iterable[str] = (), optimizer_bytes: int = 0,
 ) -> MemoryPlan:  # fmt: skip
-    """The plan for a graph.
+    """The plan of a planned program as a value.
 
     Args:
-        program: the graph, made ready to run.
         shapes, dtypes: of every variable, by name.
-        training: whether operators run in training mode.
-        wanted: the variables whose gradients are asked for.
         inputs: the variables that are data and labels rather than parameters.
+        wanted: the variables whose gradients are asked for.
         optimizer_bytes: size of the states of the optimizer.
-    Raises: MXNetError if an operator can't be planned without values.
     """
-    lowered = lower(program, shapes, dtypes, training=training, wanted=wanted)
+    lowered = planned.chosen.program
     ranges = live_ranges(lowered)
+    labels: dict[int, list[str]] = {}
+    for instruction in lowered.instructions:
+        for value in instruction.made:
+            shared = labels.setdefault(lowered.storage_of[value], [])
+            if instruction.label not in shared:
+                shared.append(instruction.label)
     buffers = tuple(
-        Buffer(lowered.storages[storage].label, lowered.storages[storage].nbytes, *ranges[storage])
+        Buffer(labels[storage][0], lowered.storages[storage].nbytes, *ranges[storage], tuple(labels[storage]))
         for storage in sorted(ranges, key=lambda storage: ranges[storage])
         if lowered.storages[storage].nbytes
     )
-    changes: dict[int, int] = {}
-    for buffer in buffers:
-        changes[buffer.first] = changes.get(buffer.first, 0) + buffer.nbytes
-        changes[buffer.last + 1] = changes.get(buffer.last + 1, 0) - buffer.nbytes
-    held = peak = 0
-    for step in sorted(changes):
-        held += changes[step]
-        peak = max(peak, held)
 
     def size(names: Iterable[str]) -> int:
         return sum(_size(shapes[name], dtypes[name]) for name in names)
 
-    given = set(inputs)
+    given = set(inputs) & set(shapes)
+    first = planned.lowered
+    unshared = sum(first.storages[storage].nbytes for storage in live_ranges(first))
     return MemoryPlan(
-        planned_bytes=peak, lower_bound_bytes=peak, unshared_bytes=sum(buffer.nbytes for buffer in buffers),
-        parameter_bytes=size(name for name in shapes if name not in given), input_bytes=size(given & set(shapes)),
+        planned_bytes=planned.chosen.peak, lower_bound_bytes=planned.chosen.peak, unshared_bytes=unshared,
+        parameter_bytes=size(name for name in shapes if name not in given), input_bytes=size(given),
         gradient_bytes=size(wanted), optimizer_bytes=optimizer_bytes, num_steps=len(lowered.instructions),
-        num_forward=lowered.num_forward, buffers=buffers,
+        num_forward=lowered.num_forward, buffers=buffers, beside=tuple(lowered.beside),
+        recomputed_share=planned.chosen.share,
     )  # fmt: skip
 
 
 def _size(shape: tuple[int, ...], dtype: str) -> int:
-    size = torch_dtype(dtype).itemsize
-    for extent in shape:
-        size *= extent
-    return size
+    return math.prod(shape) * torch_dtype(dtype).itemsize

@@ -89,7 +89,7 @@ class Program:
             self.steps.append(Step(node, inputs, outputs))  # type: ignore[arg-type]
         self.outputs = [slots[value] for value in graph.outputs]
         # An output that may share memory with an input or with another output is copied.
-        self._copied = [
+        self.copied = [
             value.node.op is None or value.node.op.is_view or value in graph.outputs[:position]
             for position, value in enumerate(graph.outputs)
         ]
@@ -175,7 +175,7 @@ class Program:
                 lines.append(f"    {' = '.join(f'v{slot}' for slot in step.dead)} = None")
         outputs = [
             f"v{slot}" + ".clone(memory_format=contiguous)" * copied
-            for slot, copied in zip(self.outputs, self._copied, strict=True)
+            for slot, copied in zip(self.outputs, self.copied, strict=True)
         ]
         lines.append(f"    return [{', '.join(outputs)}]")
         exec(compile("\n".join(lines), "<graph>", "exec"), names)  # noqa: S102  # nothing in the text comes from a file

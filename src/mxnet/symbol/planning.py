@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,11 +14,12 @@ from ..context import Context
 from ..graph.creation import resolve_creation
 from ..graph.graph import Value
 from ..graph.infer import infer_dtypes, infer_shapes, is_known
-from ..graph.memory import MemoryPlan, plan_memory
+from ..graph.memory import MemoryPlan, memory_plan
 from ..graph.program import Program
 from ..ndarray.invoke import wrap
 from ..ndarray.ndarray import NDArray
 from ..ops.dtypes import dtype_name, torch_dtype
+from .budget import budget_or_default, heads_given, plan_within
 
 
 def plan_symbol(
@@ -25,8 +27,6 @@ def plan_symbol(
     shapes: Mapping[str, tuple[int, ...]], inputs: set[str] | None = None,
 ) -> MemoryPlan:  # fmt: skip
     """The plan for a symbol; see `Symbol.memory_plan`. inputs: default those with a shape, and labels."""
-    if budget is not None:
-        raise MXNetError("memory_plan: a budget is not supported yet; leave it out (docs/status.md).")
     graph = symbol.graph
     names = symbol.list_inputs()
     for name in shapes:
@@ -42,10 +42,18 @@ def plan_symbol(
     kinds: dict[str, str] = {name: dtypes[value] or "float32" for name, value in variables.items()}
     inputs = {*shapes, *_labels(symbol)} if inputs is None else inputs
     wanted = _wanted(symbol, grad_req, inputs, kinds) if training else []
-    return plan_memory(
-        Program(resolve_creation(graph, known)), found, kinds, training=training, wanted=wanted, inputs=inputs,
-        optimizer_bytes=optimizer_state_bytes(optimizer, {n: (found[n], kinds[n]) for n in wanted}),
+    program = Program(resolve_creation(graph, known))
+    apart = sum(_nbytes(found[name], kinds[name]) for name in (*found, *wanted))
+    states = optimizer_state_bytes(optimizer, {n: (found[n], kinds[n]) for n in wanted})
+    planned = plan_within(
+        "memory_plan", budget_or_default(budget), apart + states, program, found, kinds, training=training,
+        wanted=wanted, heads=heads_given(graph), stores=True,
     )  # fmt: skip
+    return memory_plan(planned, found, kinds, inputs=inputs, wanted=wanted, optimizer_bytes=states)
+
+
+def _nbytes(shape: tuple[int, ...], dtype: str) -> int:
+    return math.prod(shape) * torch_dtype(dtype).itemsize
 
 
 def _labels(symbol: Any) -> set[str]:

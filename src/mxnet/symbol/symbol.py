@@ -386,7 +386,7 @@ class Symbol:
         self, ctx: Context, grad_req: Any = "write", type_dict: dict[str, Any] | None = None,
         stype_dict: dict[str, str] | None = None, group2ctx: dict[str, Context] | None = None,
         shared_arg_names: list[str] | None = None, shared_exec: Any = None,
-        shared_buffer: dict[str, Any] | None = None, **kwargs: Any,
+        shared_buffer: dict[str, Any] | None = None, memory_budget: int | float | None = None, **kwargs: Any,
     ) -> Any:  # fmt: skip
         """An executor on arrays of zeros, made for the shapes that follow from the given ones.
 
@@ -396,14 +396,19 @@ class Symbol:
             stype_dict: storage types of arguments by name; only "default".
             shared_arg_names: arguments whose arrays are taken from shared_exec.
             shared_buffer: arrays by name that are used where they are large enough, and to which new ones are added.
+            memory_budget: the most memory that a step may need, parameters and gradients included: bytes, or a fraction
+                of what it needs without a budget. Default MXNET_MEMORY_BUDGET. To stay under it, results are computed
+                again in the backward pass; they are the same to the bit.
             kwargs: shapes of arguments by name.
-        Raises: MXNetError if a shape can't be inferred, or shapes contradict each other.
+        Raises: MXNetError if a shape can't be inferred, or shapes contradict each other; at the first run, if a budget
+            can't be met.
         """
         from ..executor import simple_bind
 
         return simple_bind(
-            self, ctx, grad_req, type_dict, stype_dict, group2ctx, shared_arg_names, shared_exec, shared_buffer, kwargs
-        )
+            self, ctx, grad_req, type_dict, stype_dict, group2ctx, shared_arg_names, shared_exec, shared_buffer, kwargs,
+            memory_budget,
+        )  # fmt: skip
 
     def eval(self, ctx: Context | None = None, **kwargs: Any) -> list[Any]:
         """The values of the outputs for arrays given by name."""
@@ -421,11 +426,12 @@ class Symbol:
             training: a training step, forward and backward; otherwise a forward pass.
             grad_req: as for `simple_bind`; one string means the arguments that are parameters.
             optimizer: Optimizer or its name, whose states are counted.
-            budget: not supported yet.
+            budget: plan for a memory budget, as `simple_bind` takes it.
             type_dict: dtypes of arguments by name.
             shapes: shapes of the inputs by name. These, and labels, are inputs; the other arguments are parameters.
         Returns: a MemoryPlan: planned_bytes, peak_bytes and so on; `str()` is a table, `plot()` a picture.
-        Raises: MXNetError if a shape can't be inferred, or an operator can't be planned without values.
+        Raises: MXNetError if a shape can't be inferred, the budget can't be met (it says the smallest that can), or
+            an operator can't be planned without values.
         """
         from .planning import plan_symbol
 

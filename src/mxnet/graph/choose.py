@@ -1,0 +1,92 @@
+"""Which results of a training step are kept and which are computed again: by default, and under a budget.
+
+The candidates are the same for every budget, and of those that stay under it the fastest is taken. So a smaller budget
+never gives a larger peak.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .in_place import work_in_place
+from .liveness import peak_of
+from .lowering import LoweredProgram
+from .recompute import Forward, TooLong, keep_all, keep_boundaries, keep_costly, schedule
+
+#: By default results are computed again as long as that takes no more than this share of the step.
+FREE = 0.02
+
+_LIMITS = (1.1, 2.1, 3.6, 4.6, 7.1, 10.1)
+_PARTS = (2, 3, 4, 6, 8, 11, 16, 22, 32, 45, 64, 90, 128, 181, 256)
+_SHARES = (0.6, 0.3, 0.0)
+_MANY = 30_000  # instructions: programs with more get fewer candidates
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One way to run a training step.
+
+    program  with everything done in place that can be
+    peak     bytes of results that it holds at most
+    extra    seconds for what is computed again, about; share: of the time of the step
+    is_cheap whether only cheap results are computed again
+    """
+
+    program: LoweredProgram
+    peak: int
+    extra: float
+    share: float
+    name: str
+    is_cheap: bool = False
+
+
+def candidates(lowered: LoweredProgram) -> Iterator[Candidate]:
+    """All ways to run a program that are considered; the first computes nothing again."""
+    if lowered.num_forward == len(lowered.instructions):
+        program = work_in_place(lowered)
+        yield Candidate(program, peak_of(program), 0.0, 0.0, "forward")
+        return
+    forward = Forward(lowered)
+    seen: set[tuple[frozenset[int], bool]] = set()
+
+    def attempt(kept: set[int], hold_cheap: bool, name: str, is_cheap: bool = False) -> Candidate | None:
+        key = frozenset(kept), hold_cheap
+        if key in seen:
+            return None
+        seen.add(key)
+        try:
+            program, extra = schedule(forward, kept, hold_cheap)
+        except TooLong:
+            return None
+        program = work_in_place(program)
+        return Candidate(program, peak_of(program), extra, extra / max(forward.total_cost, 1e-12), name, is_cheap)
+
+    many = len(lowered.instructions) > _MANY
+    first = attempt(keep_all(forward), True, "keep all")
+    assert first is not None
+    yield first
+    for limit in (2.1, 4.6) if many else _LIMITS:
+        found = attempt(keep_costly(forward, limit), False, f"make again what moves {limit:g} times its size", True)
+        if found is not None:
+            yield found
+    nodes = len({instruction.node for instruction in forward.instructions})
+    for parts in _PARTS[::3] if many else _PARTS:
+        if parts * 2 > nodes:
+            break
+        for share in (0.0,) if many else _SHARES:
+            for hold_cheap in (True, False):
+                kept = keep_boundaries(forward, parts, share)
+                name = f"{parts} parts, {share:.0%} kept, {'hold' if hold_cheap else 'drop'}"
+                found = attempt(kept, hold_cheap, name)
+                if found is not None:
+                    yield found
+
+
+def fastest_within(found: list[Candidate], budget: int | None) -> Candidate | None:
+    """The candidate to take: the fastest whose peak is within the budget; without one, the smallest that is free."""
+    if budget is None:
+        free = [candidate for candidate in found if candidate.share <= FREE]
+        return min(free, key=lambda candidate: (candidate.peak, candidate.extra))
+    fitting = [candidate for candidate in found if candidate.peak <= budget]
+    return min(fitting, key=lambda candidate: (candidate.extra, candidate.peak)) if fitting else None

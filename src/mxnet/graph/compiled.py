@@ -1,0 +1,151 @@
+"""A flat program as Python functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..base import MXNetError
+from .lowering import Instruction, LoweredProgram
+
+_CAUGHT = (RuntimeError, IndexError, TypeError, ValueError, NotImplementedError, AssertionError)
+_CHUNK = 2000  # instructions in one Python function
+
+
+class CompiledProgram:
+    """A flat program made ready to run: a forward and a backward pass on a list of tensors by value.
+
+    A value leaves the list after its last use, so that its memory is free for what follows.
+
+    num_values  the length of that list
+    inputs, head_grads, outputs, gradients, stored  as of the flat program
+    has_backward  whether it is a training step
+    inputs_for_backward, outputs_for_backward  positions of those that the backward pass reads
+    """
+
+    def __init__(self, lowered: LoweredProgram):
+        self.num_values = len(lowered.layouts)
+        self.inputs = list(lowered.inputs.values())
+        self.head_grads = list(lowered.head_grads)
+        self.outputs = list(lowered.outputs)
+        self.gradients = dict(lowered.gradients)
+        self.stored = list(lowered.stored)
+        self.has_backward = bool(lowered.gradients or lowered.stored)
+        back = {value for i in lowered.instructions[lowered.num_forward :] for value in i.reads}
+        self.inputs_for_backward = [position for position, index in enumerate(self.inputs) if index in back]
+        self.outputs_for_backward = [position for position, index in enumerate(self.outputs) if index in back]
+        dead = _dead_after(lowered)
+        forward, backward = lowered.instructions[: lowered.num_forward], lowered.instructions[lowered.num_forward :]
+        self._forward = _functions(forward, dead[: lowered.num_forward])
+        self._backward = _functions(backward, dead[lowered.num_forward :])
+
+    def start(self, inputs: Sequence[Tensor]) -> list[Any]:
+        """The list of values for one run, on tensors in the order of the program's inputs."""
+        values: list[Any] = [None] * self.num_values
+        for index, tensor in zip(self.inputs, inputs, strict=True):
+            values[index] = tensor
+        return values
+
+    def forward(self, values: list[Any], generator: Any, states: Any) -> list[Tensor]:
+        """Run the forward pass.
+
+        Returns: the outputs.
+        Raises: MXNetError naming the node that failed.
+        """
+        _run(self._forward, values, generator, states, None)
+        return [values[index] for index in self.outputs]
+
+    def backward(
+        self, values: list[Any], head_grads: Sequence[Tensor], generator: Any,
+        stores: Sequence[Callable[[Tensor], None]] = (),
+    ) -> dict[str, Tensor | None]:  # fmt: skip
+        """Run the backward pass, once for each forward pass: it uses up what that kept.
+
+        Args:
+            stores: what takes each gradient that the program hands over.
+        Returns: the other gradients by name; None where nothing depends on an input.
+        """
+        for index, tensor in zip(self.head_grads, head_grads, strict=True):
+            values[index] = tensor
+        _run(self._backward, values, generator, None, stores)
+        return {name: None if index is None else values[index] for name, index in self.gradients.items()}
+
+
+def _dead_after(lowered: LoweredProgram) -> list[list[int]]:
+    """For each instruction the values that nothing uses after it."""
+    dead: list[list[int]] = [[] for _ in lowered.instructions]
+    seen = {*lowered.results()}
+    for number in range(len(lowered.instructions) - 1, -1, -1):
+        instruction = lowered.instructions[number]
+        for value in (*instruction.reads, *instruction.made):
+            if value not in seen:
+                seen.add(value)
+                dead[number].append(value)
+    return dead
+
+
+def _functions(
+    instructions: Sequence[Instruction], dead: Sequence[Sequence[int]]
+) -> list[tuple[Any, dict[int, Instruction]]]:
+    """Functions of (values, generator, states, stores) that together run instructions, and what each of
+    their lines runs."""
+    made = []
+    for begin in range(0, len(instructions), _CHUNK):
+        names: dict[str, Any] = {}
+        lines = ["def run(v, generator, states, stores):"]
+        places: dict[int, Instruction] = {}
+        for instruction, over in zip(
+            instructions[begin : begin + _CHUNK], dead[begin : begin + _CHUNK], strict=True
+        ):  # fmt: skip
+            source = instruction.call.source([f"v[{value}]" for value in instruction.reads], names)
+            targets = ["_" if value is None else f"v[{value}]" for value in instruction.outputs] or ["_"]
+            if instruction.keeps is not None:
+                lines.append(f"    v[{instruction.keeps}] = generator.get_state()")
+            if instruction.replays is not None:
+                lines.append("    state = generator.get_state()")
+                lines.append(f"    generator.set_state(v[{instruction.replays}])")
+            lines.append(f"    {', '.join(targets)}{',' * instruction.call.unpacks} = {source}")
+            places[len(lines)] = instruction
+            if instruction.replays is not None:
+                lines.append("    generator.set_state(state)")
+            if over:
+                lines.append(f"    {' = '.join(f'v[{value}]' for value in over)} = None")
+        exec(compile("\n".join(lines), "<plan>", "exec"), names)  # noqa: S102  # nothing in the text comes from a file
+        made.append((names["run"], places))
+    return made
+
+
+@torch.no_grad()
+def _run(
+    functions: Sequence[tuple[Any, dict[int, Instruction]]], values: Any, generator: Any, states: Any, stores: Any
+) -> None:  # fmt: skip
+    for function, places in functions:
+        try:
+            function(values, generator, states, stores)
+        except MXNetError as error:
+            instruction = _failed(error, function, places)
+            if instruction is None or instruction.label in str(error):
+                raise
+            raise type(error)(f"Error in operator {instruction.label}: {error}") from error
+        except _CAUGHT as error:
+            instruction = _failed(error, function, places)
+            if instruction is None:
+                raise
+            given = ", ".join(
+                f"{values[index].dtype}{tuple(values[index].shape)}" for index in instruction.reads
+                if isinstance(values[index], Tensor)
+            )  # fmt: skip
+            message = str(error).strip().split("\nException raised from")[0].rstrip(".")
+            raise MXNetError(
+                f"Error in operator {instruction.label}: {instruction.name}: {message}. Given: {given}."
+            ) from error
+
+
+def _failed(error: BaseException, function: Any, places: dict[int, Instruction]) -> Instruction | None:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code is not function.__code__:
+        trace = trace.tb_next
+    return None if trace is None else places.get(trace.tb_lineno)

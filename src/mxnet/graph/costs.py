@@ -1,0 +1,79 @@
+"""What instructions of a flat program cost, estimated from their shapes: enough to choose what to compute again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from .lowering import Instruction, LoweredProgram
+
+aten = torch.ops.aten
+
+FLOPS = 1.0e11  # operations per second of matrix products and convolutions, on a CPU with few cores
+BANDWIDTH = 1.0e10  # bytes per second
+RANDOM_ELEMENTS = 3.0e8  # random numbers per second
+_CALL = 2.0e-6  # seconds for calling any operation
+
+_COPIES = {aten.cat.default, aten.clone.default, aten.copy.default, aten.stack.default, aten.empty_like.default}
+_PRODUCTS = {
+    aten.mm.default, aten.addmm.default, aten.bmm.default, aten.baddbmm.default, aten.linear.default,
+    aten.convolution.default, aten.convolution_backward.default, aten.matmul.default,
+}  # fmt: skip
+
+
+def is_view(lowered: LoweredProgram, instruction: Instruction) -> bool:
+    """Whether all that an instruction gives are windows on what it reads."""
+    sources = {lowered.storage_of[value] for value in instruction.reads}
+    made = instruction.made
+    return bool(made) and not instruction.writes and all(lowered.storage_of[value] in sources for value in made)
+
+
+def is_cheap(lowered: LoweredProgram, instruction: Instruction) -> bool:
+    """Whether an instruction does no more than read and write its arrays once."""
+    function: Any = instruction.call.function
+    if instruction.call.random:
+        return False
+    if isinstance(function, torch._ops.OpOverload) and (torch.Tag.pointwise in function.tags or function in _COPIES):
+        return True
+    if function is aten.native_batch_norm.default:
+        return not instruction.call.args[5]
+    return is_view(lowered, instruction)
+
+
+def seconds(lowered: LoweredProgram, instruction: Instruction) -> float:
+    """About how long an instruction takes."""
+    if is_view(lowered, instruction):
+        return _CALL
+    layouts = lowered.layouts
+    moved = sum(layout.nbytes for layout in map(layouts.__getitem__, (*instruction.reads, *instruction.made)) if layout)
+    time = _CALL + moved / BANDWIDTH
+    if instruction.call.random:
+        time += sum(layout.size for layout in map(layouts.__getitem__, instruction.made) if layout) / RANDOM_ELEMENTS
+    if instruction.call.function in _PRODUCTS:
+        time += _operations(lowered, instruction) / FLOPS
+    elif not is_cheap(lowered, instruction):
+        time += 2 * moved / BANDWIDTH
+    return time
+
+
+def _operations(lowered: LoweredProgram, instruction: Instruction) -> float:
+    function = instruction.call.function
+    read = [lowered.layouts[value] for value in instruction.reads]
+    made = [lowered.layouts[value] for value in instruction.made]
+    if function is aten.convolution.default:
+        data, weight, out = read[0], read[1], made[0]
+        assert data is not None and weight is not None and out is not None
+        if instruction.call.args[6]:  # transposed
+            return 2.0 * data.size * weight.size / max(weight.shape[0], 1)
+        return 2.0 * out.size * weight.size / max(weight.shape[0], 1)
+    if function is aten.convolution_backward.default:
+        head, data, weight = read[0], read[1], read[2]
+        assert head is not None and data is not None and weight is not None
+        moving = data if instruction.call.args[7] else head
+        mask = instruction.call.args[10]
+        return float(2.0 * moving.size * weight.size / max(weight.shape[0], 1) * (mask[0] + mask[1]))
+    first = read[-2]
+    out = made[0]
+    assert first is not None and out is not None
+    return 2.0 * out.size * (first.shape[-1] if first.shape else 1)

@@ -1,0 +1,69 @@
+"""Forward passes and training steps whose storage is planned: what executors and hybridized blocks run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+import torch
+
+from .choose import Candidate, candidates, fastest_within
+from .compiled import CompiledProgram
+from .hold import hold_freed_memory
+from .lowering import LoweredProgram, lower
+from .program import Program
+
+
+class Planned:
+    """A flat program whose storage is planned.
+
+    lowered   the program as the graph says
+    found     the ways to run it that were considered
+    chosen    the one that is taken
+    """
+
+    def __init__(self, lowered: LoweredProgram, found: list[Candidate], chosen: Candidate):
+        self.lowered = lowered
+        self.found = found
+        self.chosen = chosen
+
+    @cached_property
+    def compiled(self) -> CompiledProgram:
+        """The program made ready to run."""
+        hold_freed_memory()
+        return CompiledProgram(self.chosen.program)
+
+
+class OverBudget(Exception):
+    """No way to run a step stays within a budget; smallest is the least that results need."""
+
+    def __init__(self, smallest: int):
+        super().__init__(f"results need at least {smallest} bytes")
+        self.smallest = smallest
+
+
+def plan(
+    program: Program, shapes: Mapping[str, tuple[int, ...]], dtypes: Mapping[str, str], *, training: bool,
+    wanted: Sequence[str] = (), device: torch.device | None = None, heads: Sequence[bool] | None = None,
+    stores: bool = False, budget: int | None = None, recompute: bool = True,
+) -> Planned:  # fmt: skip
+    """Plan a forward pass, or with `wanted` a training step.
+
+    Args:
+        program, shapes, dtypes, training, wanted, device, heads, stores: as for `lower`.
+        budget: the most bytes that results may hold at one time.
+        recompute: whether results may be computed again where that costs next to nothing.
+    Raises: OverBudget if a budget can't be met, saying the smallest that can; MXNetError if the graph can't be planned.
+    """
+    lowered = lower(
+        program, shapes, dtypes, training=training, wanted=wanted, device=device, heads=heads, stores=stores
+    )
+    found: list[Candidate] = []
+    for candidate in candidates(lowered):
+        found.append(candidate)
+        if budget is None and (not recompute or (candidate.share > 0 and not candidate.is_cheap)):
+            break
+    chosen = fastest_within(found if recompute or budget is not None else found[:1], budget)
+    if chosen is None:
+        raise OverBudget(min(candidate.peak for candidate in found))
+    return Planned(lowered, found, chosen)

@@ -1,0 +1,307 @@
+"""Computing results of the forward pass again in the backward pass, instead of keeping them.
+
+A schedule follows from the set of storages that are kept: whenever the backward pass needs a value whose storage was
+not kept, the instructions that make it run again just before, back to what was kept. Each is the same call on the same
+numbers (random numbers are replayed), so the bits of all results stay what they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from .costs import is_cheap, seconds
+from .lowering import LoweredProgram
+
+_FAR = 3  # a cheap result that isn't used again within so many nodes is made again when it is
+
+
+class TooLong(Exception):
+    """A schedule repeats far more than the forward pass has."""
+
+
+class Forward:
+    """What planning asks about the forward pass of a program.
+
+    needed      the storages of results that the backward pass reads, in the order in which they are made
+    fixed       those that can't be made again
+    maker       value -> the instruction that makes it
+    makers      storage -> the instructions that make or change it
+    cost, cheap   of each instruction
+    """
+
+    def __init__(self, lowered: LoweredProgram):
+        self.lowered = lowered
+        storages, storage_of = lowered.storages, lowered.storage_of
+        self.instructions = lowered.instructions[: lowered.num_forward]
+        self.cost = [seconds(lowered, instruction) for instruction in self.instructions]
+        self.cheap = [is_cheap(lowered, instruction) for instruction in self.instructions]
+        self.maker: dict[int, int] = {}
+        self.makers: dict[int, list[int]] = {}
+        self.last_read: dict[int, int] = {}
+        changed_inputs = set()
+        for number, instruction in enumerate(self.instructions):
+            for value in instruction.reads:
+                self.last_read[storage_of[value]] = number
+            touched = set(instruction.writes)
+            for value in instruction.made:
+                if value not in self.maker and value not in instruction.reads:
+                    self.maker[value] = number
+                    if storage_of[value] not in self.makers:
+                        touched.add(storage_of[value])
+            for storage in touched:
+                if storages[storage].kind == "result":
+                    self.makers.setdefault(storage, []).append(number)
+                else:
+                    changed_inputs.add(storage)
+        self.fixed: set[int] = set()
+        for storage, numbers in self.makers.items():
+            for number in numbers:
+                instruction = self.instructions[number]
+                beside = not hasattr(instruction.call.function, "_schema") and instruction.call.random
+                if beside or any(storage_of[value] in changed_inputs for value in instruction.reads):
+                    self.fixed.add(storage)
+        read = {storage_of[v] for i in lowered.instructions[lowered.num_forward :] for v in i.reads}
+        self.needed = [storage for storage in self.makers if storage in read]
+        self.outputs = {storage_of[value] for value in lowered.outputs}
+        self.total_cost = sum(self.cost) + sum(
+            seconds(lowered, instruction) for instruction in lowered.instructions[lowered.num_forward :]
+        )
+
+    def nbytes(self, storages: Iterable[int]) -> int:
+        """The bytes of storages."""
+        return sum(self.lowered.storages[storage].nbytes for storage in storages)
+
+
+def keep_all(forward: Forward) -> set[int]:
+    """Keep whatever the backward pass reads."""
+    return {*forward.needed, *forward.fixed}
+
+
+def keep_costly(forward: Forward, limit: float, among: Iterable[int] | None = None) -> set[int]:
+    """Of what the backward pass reads, keep all but what costs little to make again from what is kept.
+
+    limit  how often a result may be read and written, in all, to make it again
+    among  the storages to decide on, default all that are needed
+    """
+    lowered, storages = forward.lowered, forward.lowered.storages
+    kept = {*forward.fixed, *forward.outputs}
+    dropped: set[int] = set()
+    wanted = set(forward.needed)
+    for storage in forward.needed if among is None else among:
+        nbytes = storages[storage].nbytes
+        if storage in kept:
+            continue
+        found = _closure(forward, storage, kept, dropped, wanted, limit * 2 * nbytes)
+        if found is None or forward.nbytes(found) > nbytes / 4 or nbytes == 0:
+            kept.add(storage)
+        else:
+            dropped.add(storage)
+            kept |= found
+    assert lowered is forward.lowered
+    return kept
+
+
+def _closure(
+    forward: Forward, storage: int, kept: set[int], dropped: set[int], wanted: set[int], limit: float
+) -> set[int] | None:
+    """What must be kept besides to make a storage again by cheap instructions that move `limit` bytes; None if more."""
+    lowered = forward.lowered
+    storage_of, storages, layouts = lowered.storage_of, lowered.storages, lowered.layouts
+    more: set[int] = set()
+    seen = {storage}
+    stack = [storage]
+    moved = 0
+    while stack:
+        current = stack.pop()
+        for number in forward.makers[current]:
+            instruction = forward.instructions[number]
+            if not forward.cheap[number]:
+                if current == storage:
+                    return None
+                more.add(current)
+                break
+            if not all(storage_of[v] == current for v in instruction.reads) or instruction.writes:
+                moved += sum(layout.nbytes for v in (*instruction.reads, *instruction.made) if (layout := layouts[v]))
+            if moved > limit:
+                return None
+            for value in instruction.reads:
+                source = storage_of[value]
+                if source in seen or storages[source].kind != "result" or source in kept:
+                    continue
+                seen.add(source)
+                if source in forward.fixed or (source in wanted and source not in dropped):
+                    more.add(source)  # not decided on, so it stays
+                else:
+                    stack.append(source)
+    return more
+
+
+def keep_boundaries(forward: Forward, parts: int, kept_share: float = 0.0) -> set[int]:
+    """Cut the forward pass into parts of about equal size, and keep what crosses a cut.
+
+    kept_share  of the time that computing everything else again takes, avoid this share by keeping what costs most
+    """
+    lowered = forward.lowered
+    storages = lowered.storages
+    crossing = _crossing_bytes(forward)
+    needed = set(forward.needed)
+    grown, total = [], 0
+    for number, instruction in enumerate(forward.instructions):
+        total += sum(
+            storages[s].nbytes for s in {lowered.storage_of[v] for v in instruction.made}
+            if s in needed and forward.makers.get(s, [-1])[0] == number
+        )  # fmt: skip
+        grown.append(total)
+    borders = [n for n in range(1, len(grown)) if forward.instructions[n].node != forward.instructions[n - 1].node]
+    cuts: set[int] = set()
+    position = 0
+    for part in range(1, parts):
+        low, high = total * (part - 0.5) / parts, total * (part + 0.5) / parts
+        best = None
+        while position < len(borders) and grown[borders[position] - 1] <= high:
+            border = borders[position]
+            if grown[border - 1] > low and (best is None or crossing[border] < crossing[best]):
+                best = border
+            position += 1
+        if best is not None:
+            cuts.add(best)
+    kept = {*forward.fixed, *forward.outputs}
+    ordered = sorted(cuts)
+    for storage, numbers in forward.makers.items():
+        first, last = numbers[0], forward.last_read.get(storage, -1)
+        if any(first < cut <= last for cut in _between(ordered, first, last)):
+            kept.add(storage)
+    last_part = ordered[-1] if ordered else 0
+    tail = [storage for storage in forward.needed if forward.makers[storage][0] >= last_part]
+    kept |= keep_costly(forward, 2.6, tail)
+    if kept_share:
+        rest = [s for s in forward.needed if s not in kept and storages[s].nbytes]
+        cost = {s: sum(forward.cost[n] for n in forward.makers[s]) for s in rest}
+        budget = kept_share * sum(cost.values())
+        for storage in sorted(rest, key=lambda s: -cost[s] / storages[s].nbytes):
+            if budget <= 0:
+                break
+            budget -= cost[storage]
+            kept.add(storage)
+    return kept
+
+
+def _between(ordered: Sequence[int], first: int, last: int) -> Sequence[int]:
+    from bisect import bisect_left, bisect_right
+
+    return ordered[bisect_right(ordered, first) : bisect_left(ordered, last + 1)]
+
+
+def _crossing_bytes(forward: Forward) -> list[int]:
+    """For each border before an instruction, the bytes of results that later instructions of the forward pass read."""
+    changes = [0] * (len(forward.instructions) + 2)
+    for storage, numbers in forward.makers.items():
+        last = forward.last_read.get(storage, -1)
+        if last > numbers[0]:
+            changes[numbers[0] + 1] += forward.lowered.storages[storage].nbytes
+            changes[last + 1] -= forward.lowered.storages[storage].nbytes
+    held, result = 0, []
+    for change in changes:
+        held += change
+        result.append(held)
+    return result
+
+
+def schedule(forward: Forward, kept: set[int], hold_cheap: bool) -> tuple[LoweredProgram, float]:
+    """The program that keeps these storages and makes the others again, and the seconds that takes, about.
+
+    hold_cheap  keep also cheap results, once made again, until their last use; else they are made again for each use
+                that is far from the one before
+    Raises: TooLong if it repeats more than three times the forward pass.
+    """
+    lowered = forward.lowered
+    done = lowered.copy()
+    storage_of, storages = lowered.storage_of, lowered.storages
+    backward = lowered.instructions[lowered.num_forward :]
+    done.instructions = list(forward.instructions)
+    again: dict[int, int] = {}  # value of the forward pass -> the value made again
+    expiry: dict[int, int] = {}
+    new_storages: dict[int, int] = {}  # storage -> that of the values made again
+    states: dict[int, int] = {}
+    spent, budget = 0.0, 3 * len(forward.instructions) + 100
+    age = 0
+    previous = -1
+
+    def must_make(value: int) -> bool:
+        storage = storage_of[value]
+        return storages[storage].kind == "result" and value in forward.maker and storage not in kept
+
+    def emit(number: int) -> None:
+        nonlocal spent, budget
+        instruction = forward.instructions[number]
+        budget -= 1
+        if budget < 0:
+            raise TooLong
+        outputs: list[int | None] = []
+        for value in instruction.outputs:
+            if value is None:
+                outputs.append(None)
+                continue
+            storage = storage_of[value]
+            if value in instruction.reads:  # changed in place
+                outputs.append(again[value])
+                continue
+            if storages[storage].kind == "result" and storage not in kept:
+                fresh = forward.makers.get(storage, [number])[0] == number
+                if fresh or storage not in new_storages:
+                    new_storages[storage] = done.new_storage(storages[storage].nbytes, "result", instruction.label)
+                storage = new_storages[storage]
+            again[value] = done.new_value(lowered.layouts[value], storage)
+            outputs.append(again[value])
+            if not hold_cheap and forward.cheap[number]:
+                expiry[value] = age + _FAR
+        replays = None
+        if instruction.call.random:
+            if number not in states:
+                states[number] = done.new_value(None, done.new_storage(0, "result", instruction.label))
+                done.instructions[number] = instruction.replaced(keeps=states[number])
+            replays = states[number]
+        reads = tuple(again.get(value, value) for value in instruction.reads)
+        writes = tuple(new_storages.get(storage, storage) for storage in instruction.writes)
+        done.instructions.append(
+            instruction.replaced(
+                reads=reads, outputs=tuple(outputs), writes=writes, label=f"{instruction.label} again", replays=replays
+            )
+        )  # fmt: skip
+        spent += forward.cost[number]
+
+    def make(value: int) -> None:
+        stack = [value]
+        while stack:
+            current = stack[-1]
+            if current in again:
+                stack.pop()
+                continue
+            numbers = dict.fromkeys((forward.maker[current], *forward.makers.get(storage_of[current], ())))
+            reads = [v for n in numbers for v in forward.instructions[n].reads]
+            missing = [v for v in reads if v != current and must_make(v) and v not in again and v not in stack]
+            if missing:
+                stack += missing
+                continue
+            for number in sorted(numbers):
+                emit(number)
+            stack.pop()
+
+    for instruction in backward:
+        if instruction.node != previous:
+            previous = instruction.node
+            age += 1
+            if not hold_cheap:
+                for value in [value for value, until in expiry.items() if until < age]:
+                    del expiry[value]
+                    again.pop(value, None)
+        reads = instruction.reads
+        for value in reads:
+            if must_make(value):
+                if value not in again:
+                    make(value)
+                elif value in expiry:
+                    expiry[value] = age + _FAR
+        renamed = tuple(again[value] if must_make(value) else value for value in reads)
+        done.instructions.append(instruction if renamed == reads else instruction.replaced(reads=renamed))
+    return done, spent

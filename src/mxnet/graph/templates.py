@@ -1,0 +1,537 @@
+"""Templates: one call of an operator as torch's own operations, forward and gradient, from layouts alone."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_flatten, tree_unflatten
+
+from ..base import MXNetError
+from .graph import Node
+
+aten = torch.ops.aten
+
+_PROPERTIES = ("prim.device", "aten.sym_", "aten.is_same_size", "aten.detach.", "aten.alias.", "aten.lift_fresh.")
+_ACCUMULATIONS = (aten.add.Tensor, aten.add_.Tensor)
+_MOST_TEMPLATES = 20_000
+_numbers = itertools.count()
+_lock = threading.RLock()
+
+
+class NotWritable(Exception):
+    """An operator that can't be written down as operations of torch; the message says why."""
+
+
+class Layout(NamedTuple):
+    """How a tensor lies in its storage."""
+
+    shape: tuple[int, ...]
+    stride: tuple[int, ...]
+    dtype: torch.dtype
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of a storage that holds nothing else."""
+        if 0 in self.shape:
+            return 0
+        reach = sum((extent - 1) * step for extent, step in zip(self.shape, self.stride, strict=True))
+        return (reach + 1) * self.dtype.itemsize
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return math.prod(self.shape)
+
+
+def layout_of(tensor: Tensor) -> Layout:
+    """The layout of a tensor."""
+    return Layout(tuple(tensor.shape), tuple(tensor.stride()), tensor.dtype)
+
+
+def contiguous_layout(shape: tuple[int, ...], dtype: torch.dtype) -> Layout:
+    """The layout of a contiguous tensor."""
+    stride, step = [], 1
+    for extent in reversed(shape):
+        stride.append(step)
+        step *= max(extent, 1)
+    return Layout(shape, tuple(reversed(stride)), dtype)
+
+
+class _Marker:
+    """Stands among the arguments of a call for what the run supplies."""
+
+    def __init__(self, name: str):
+        self.name = name
+
+
+GENERATOR, STATES = _Marker("generator"), _Marker("states")
+
+
+class Place:
+    """Stands among the arguments of a call for the tensor with this number."""
+
+    __slots__ = ("number",)
+
+    def __init__(self, number: int):
+        self.number = number
+
+
+class Call:
+    """An operation with its constant arguments, and places for tensors.
+
+    function  what is called
+    args, kwargs  its arguments; a `Place` where a tensor goes
+    random    whether it draws random numbers
+    unpacks   whether it gives a tuple or list of results
+    """
+
+    __slots__ = ("_source", "args", "function", "kwargs", "number", "random", "unpacks")
+
+    def __init__(
+        self, function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], random: bool = False,
+        unpacks: bool = False,
+    ):  # fmt: skip
+        self.function = function
+        self.args = args
+        self.kwargs = kwargs
+        self.random = random
+        self.unpacks = unpacks
+        self.number = next(_numbers)
+        self._source: tuple[str, dict[str, Any]] | None = None
+
+    @property
+    def name(self) -> str:
+        """torch's name of the operation, such as "aten.relu.default"."""
+        return str(self.function)
+
+    def source(self, arguments: Sequence[str], names: dict[str, Any]) -> str:
+        """The call as Python text, with these expressions for the tensors; what else it names is entered in names."""
+        if self._source is None:
+            needed: dict[str, Any] = {f"f{self.number}": getattr(self.function, "_op", self.function)}
+            parts = [self._expression(item, needed) for item in self.args]
+            parts += [f"{key}={self._expression(item, needed)}" for key, item in self.kwargs.items()]
+            self._source = f"f{self.number}({', '.join(parts)})", needed
+        text, needed = self._source
+        names.update(needed)
+        return text.format(*arguments)
+
+    def _expression(self, item: Any, needed: dict[str, Any]) -> str:
+        if isinstance(item, Place):
+            return f"{{{item.number}}}"
+        if isinstance(item, _Marker):
+            return item.name
+        if isinstance(item, list | tuple):
+            inner = ", ".join(self._expression(entry, needed) for entry in item)
+            return f"[{inner}]"
+        if item is None or type(item) in (bool, int) or (type(item) is float and math.isfinite(item)):
+            return repr(item)
+        label = f"k{self.number}_{len(needed)}"
+        needed[label] = item
+        return label
+
+
+def _nothing(tensor: Tensor) -> None:
+    """Stands for what takes a gradient."""
+
+
+class StoreCall(Call):
+    """Hands a gradient over to the caller, as the one with this number among those handed over."""
+
+    __slots__ = ("position",)
+
+    def __init__(self, position: int):
+        super().__init__(_nothing, (Place(0),), {}, random=True)  # it stays, although it gives nothing
+        self.position = position
+
+    @property
+    def name(self) -> str:
+        """How tables call it."""
+        return "store"
+
+    def source(self, arguments: Sequence[str], names: dict[str, Any]) -> str:
+        """The call as Python text."""
+        return f"stores[{self.position}]({arguments[0]})"
+
+
+class Step(NamedTuple):
+    """A call of a template: the values it reads and makes (None: no tensor), the storages it changes in place."""
+
+    call: Call
+    reads: tuple[int, ...]
+    outputs: tuple[int | None, ...]
+    writes: tuple[int, ...]
+
+
+class Gradient(NamedTuple):
+    """The gradient of a template, for outputs whose gradients have given layouts.
+
+    heads     the value of each output's gradient, None where there is none
+    partials  for each input the values whose sum is its gradient, in the order in which they are summed
+    """
+
+    steps: tuple[Step, ...]
+    heads: tuple[int | None, ...]
+    partials: tuple[tuple[int, ...], ...]
+
+
+class Template:
+    """One call of an operator, written down.
+
+    layouts, storage_of   of every value, by index
+    nbytes                of every storage, by index
+    inputs                the value of each input
+    forward               the steps
+    outputs               the value of each output, -1 for None
+    requires_grad         whether autograd gives each output a gradient
+    """
+
+    def __init__(self, recorder: Recorder):
+        self._recorder = recorder
+        self._gradients: dict[tuple[Layout | None, ...], Gradient] = {}
+        self._tensors: list[Any] = []
+        self._leaves: list[Tensor | None] = []
+        self.layouts = recorder.layouts
+        self.storage_of = recorder.storage_of
+        self.nbytes = recorder.nbytes
+        self.inputs: tuple[int, ...] = ()
+        self.forward: tuple[Step, ...] = ()
+        self.outputs: tuple[int, ...] = ()
+        self.requires_grad: tuple[bool, ...] = ()
+
+    def gradient(self, heads: tuple[Layout | None, ...]) -> Gradient:
+        """The gradient, given the layouts of those of the outputs (None: nothing depends on that output)."""
+        with _lock:
+            if heads not in self._gradients:
+                self._gradients[heads] = self._trace_gradient(heads)
+            return self._gradients[heads]
+
+    def _trace_gradient(self, heads: tuple[Layout | None, ...]) -> Gradient:
+        recorder = self._recorder
+        pairs: list[tuple[Tensor, Tensor]] = []
+        values: list[int | None] = []
+        with _mode():
+            for tensor, layout in zip(self._tensors, heads, strict=True):
+                if layout is None or not (isinstance(tensor, Tensor) and tensor.requires_grad):
+                    values.append(None)
+                    continue
+                head = torch.empty_strided(layout.shape, layout.stride, dtype=layout.dtype, device=tensor.device)
+                pairs.append((tensor, head))
+                values.append(recorder.enter(head))
+            leaves = [leaf for leaf in self._leaves if leaf is not None]
+            begin = len(recorder.steps)
+            found: Sequence[Tensor | None] = [None] * len(leaves)
+            if pairs and leaves:
+                recorder.differentiates = True
+                with recorder:
+                    found = torch.autograd.grad(
+                        [t for t, _ in pairs], leaves, [h for _, h in pairs], allow_unused=True, retain_graph=True
+                    )
+        gradients = iter(found)
+        partials = []
+        for leaf in self._leaves:
+            gradient = next(gradients) if leaf is not None else None
+            partials.append(() if gradient is None else recorder.summands(recorder.value_of(gradient)))
+        steps = tuple(recorder.steps[begin:])
+        del recorder.steps[begin:]
+        return Gradient(steps, tuple(values), tuple(partials))
+
+
+class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Writes down the operations that run while it is active.
+
+    An operation that changes a whole tensor in place is written down as the one that makes a new tensor, where there
+    is one: planning decides anew what is done in place.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.steps: list[Step] = []
+        self.differentiates = False  # whether autograd's backward pass is what runs
+        self.layouts: list[Layout] = []
+        self.storage_of: list[int] = []
+        self.nbytes: list[int] = []
+        self._given: set[int] = set()  # storages that were there before
+        self._handles: dict[int, list[int]] = {}  # value -> ids of the tensors that stand for it
+        self._values: dict[int, int] = {}
+        self._storages: dict[int, int] = {}
+        self._sums: dict[int, tuple[int, int]] = {}  # values that autograd added up -> what it added
+        self._alive: list[Any] = []
+
+    def enter(self, tensor: Tensor, given: bool = True) -> int:
+        """The index for a new tensor; given: it comes from outside."""
+        storage = tensor.untyped_storage()
+        number = self._storages.get(storage._cdata)
+        if number is None:
+            number = self._new_storage(storage)
+            if given:
+                self._given.add(number)
+        return self._new_value(tensor, number)
+
+    def _new_storage(self, storage: Any) -> int:
+        self._storages[storage._cdata] = number = len(self.nbytes)
+        self.nbytes.append(storage.nbytes())
+        self._alive.append(storage)
+        return number
+
+    def _new_value(self, tensor: Tensor, storage: int) -> int:
+        index = len(self.layouts)
+        self.layouts.append(layout_of(tensor))
+        self.storage_of.append(storage)
+        self._bind(tensor, index)
+        return index
+
+    def _bind(self, tensor: Tensor, index: int) -> None:
+        self._values[id(tensor)] = index
+        self._handles.setdefault(index, []).append(id(tensor))
+        self._alive.append(tensor)
+
+    def value_of(self, tensor: Tensor) -> int:
+        """The index of a tensor.
+
+        Raises: NotWritable if nothing made it.
+        """
+        found = self._values.get(id(tensor))
+        if found is None:
+            raise NotWritable("it uses an array that is neither an input nor made by an operation")
+        return found
+
+    def summands(self, value: int) -> tuple[int, ...]:
+        """What autograd added up to get a value, in order."""
+        found: list[int] = []
+        while value in self._sums:
+            value, last = self._sums[value]
+            found.append(last)
+        return (value, *reversed(found))
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if str(func).startswith(_PROPERTIES):
+            result = func(*args, **kwargs)
+            if isinstance(result, Tensor):
+                known = self._values.get(id(args[0]))
+                if known is None:
+                    self._enter_constant(args[0])
+                    known = self._values[id(args[0])]
+                self._bind(result, known)
+            return result
+        places: list[Tensor] = []
+
+        def placed(leaf: Any) -> Any:
+            if isinstance(leaf, Tensor):
+                if id(leaf) not in self._values:
+                    self._enter_constant(leaf)
+                places.append(leaf)
+                return Place(len(places) - 1)
+            return GENERATOR if isinstance(leaf, torch.Generator) else leaf
+
+        leaves, spec = tree_flatten((args, kwargs))
+        own_args, own_kwargs = tree_unflatten([placed(leaf) for leaf in leaves], spec)
+        reads = tuple(self.value_of(tensor) for tensor in places)
+        written = _written_arguments(func, args, kwargs)
+        result = func(*args, **kwargs)
+        random = torch.Tag.nondeterministic_seeded in func.tags
+        accumulates = (
+            self.differentiates and func in _ACCUMULATIONS and len(reads) == 2
+            and torch._C._current_autograd_node() is None
+        )  # fmt: skip
+        if len(written) == 1 and result is written[0] and not random:
+            functional = _functional(func)
+            if functional is not None and self._stands_alone(result):
+                self._replace(result, Call(functional, own_args, own_kwargs), reads, accumulates)
+                return result
+        outputs: list[int | None] = []
+        for tensor in result if isinstance(result, tuple | list) else (result,):
+            if not isinstance(tensor, Tensor):
+                outputs.append(None)
+            elif id(tensor) in self._values:
+                outputs.append(self._values[id(tensor)])
+            else:
+                outputs.append(self.enter(tensor, given=False))
+        if accumulates and outputs[0] is not None:
+            self._sums[outputs[0]] = reads[0], reads[1]
+        writes = tuple(self.storage_of[self.value_of(tensor)] for tensor in written)
+        function = _WithGradients(func) if func is aten.mkldnn_rnn_layer.default else func
+        call = Call(function, own_args, own_kwargs, random, isinstance(result, tuple | list))
+        self.steps.append(Step(call, reads, tuple(outputs), writes))
+        return result
+
+    def _enter_constant(self, tensor: Tensor) -> None:
+        """A tensor that the operator made from Python numbers: a step gives it."""
+        constant = tensor.constant if isinstance(tensor, FakeTensor) else None
+        if constant is None:
+            raise NotWritable("it uses an array that is neither an input nor made by an operation")
+        value = constant.clone()
+        self.steps.append(Step(Call(_Constant(value), (), {}), (), (self.enter(tensor, given=False),), ()))
+
+    def _stands_alone(self, tensor: Tensor) -> bool:
+        """Whether nothing else is a window on the storage of a tensor, which was made here."""
+        index = self._values.get(id(tensor))
+        if index is None:
+            return False
+        storage = self.storage_of[index]
+        layout = self.layouts[index]
+        return (
+            storage not in self._given and layout.size * layout.dtype.itemsize == self.nbytes[storage]
+            and sum(other == storage for other in self.storage_of) == 1
+        )  # fmt: skip
+
+    def _replace(self, tensor: Tensor, call: Call, reads: tuple[int, ...], accumulates: bool) -> None:
+        """A tensor has changed: from now on it is another value, in a storage of its own."""
+        before = self._values[id(tensor)]
+        index = self._new_value(tensor, self._new_storage(tensor.untyped_storage()))
+        for handle in self._handles.pop(before):
+            self._values[handle] = index
+            self._handles[index].append(handle)
+        self.steps.append(Step(call, reads, (index,), ()))
+        if accumulates:
+            self._sums[index] = reads[0], reads[1]
+
+
+class _WithGradients:
+    """An operation that asks autograd's mode what to keep for its gradient."""
+
+    def __init__(self, function: Any):
+        self._function = function
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        with torch.enable_grad():
+            return self._function(*args, **kwargs)
+
+    def __str__(self) -> str:
+        return str(self._function)
+
+
+class _Constant:
+    """Gives a copy of a constant tensor."""
+
+    def __init__(self, value: Tensor):
+        self._value = value
+
+    def __call__(self) -> Tensor:
+        return self._value.clone()
+
+    def __str__(self) -> str:
+        return "constant"
+
+
+def _functional(func: Any) -> Any:
+    """The operation that gives as a new tensor what func makes of its first argument in place, if there is one."""
+    packet, _, overload = str(func).partition("aten.")[2].partition(".")
+    if not packet.endswith("_") or packet.endswith("__"):
+        return None
+    found = getattr(aten, packet[:-1], None)
+    found = getattr(found, overload, None) if found is not None else None
+    if found is None:
+        return None
+    same = [a.name for a in found._schema.arguments] == [a.name for a in func._schema.arguments]
+    return found if same else None
+
+
+def _written_arguments(func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> list[Tensor]:
+    """The tensors among the arguments that an operation changes, by its schema."""
+    found: list[Tensor] = []
+    for position, argument in enumerate(func._schema.arguments):
+        if argument.alias_info is None or not argument.alias_info.is_write:
+            continue
+        given = args[position] if position < len(args) else kwargs.get(argument.name)
+        found += [item for item in (given if isinstance(given, tuple | list) else (given,)) if isinstance(item, Tensor)]
+    return found
+
+
+_the_mode: FakeTensorMode | None = None
+
+
+def _mode() -> FakeTensorMode:
+    global _the_mode
+    if _the_mode is None:
+        _the_mode = FakeTensorMode()
+    return _the_mode
+
+
+_templates: OrderedDict[Any, Template] = OrderedDict()
+
+
+def template(
+    key: Any, function: Callable[..., Any], layouts: Sequence[Layout], needs: Sequence[bool], device: torch.device
+) -> Template:
+    """The template of a function of tensors with these layouts; of equal keys there is one.
+
+    needs: for which of them a gradient is asked.
+    Raises: NotWritable if it can't be written down; MXNetError if the function raises that.
+    """
+    key = (key, tuple(layouts), tuple(needs), str(device))
+    with _lock:
+        found = _templates.get(key)
+        if found is None:
+            try:
+                found = _trace(function, layouts, needs, device)
+            except (RuntimeError, TypeError, ValueError, NotImplementedError, AssertionError) as error:
+                if isinstance(error, MXNetError):
+                    raise
+                raise NotWritable(str(error)) from error
+            if len(_templates) >= _MOST_TEMPLATES:
+                _templates.popitem(last=False)
+            _templates[key] = found
+        return found
+
+
+def _trace(
+    function: Callable[..., Any], layouts: Sequence[Layout], needs: Sequence[bool], device: torch.device
+) -> Template:
+    recorder = Recorder()
+    made = Template(recorder)
+    with _mode(), torch.set_grad_enabled(any(needs)):
+        tensors: list[Tensor] = []
+        for layout, need in zip(layouts, needs, strict=True):
+            tensor = torch.empty_strided(layout.shape, layout.stride, dtype=layout.dtype, device=device)
+            need = need and (layout.dtype.is_floating_point or layout.dtype.is_complex)
+            tensors.append(tensor.requires_grad_() if need else tensor)
+            made._leaves.append(tensors[-1] if need else None)
+        made.inputs = tuple(recorder.enter(tensor) for tensor in tensors)
+        with recorder:
+            result = function(*tensors)
+        results = result if isinstance(result, tuple | list) else (result,)
+        made._tensors = list(results)
+        made.outputs = tuple(-1 if t is None else recorder.value_of(t) for t in results)
+        made.requires_grad = tuple(isinstance(t, Tensor) and t.requires_grad for t in results)
+    made.forward = tuple(recorder.steps)
+    recorder.steps.clear()
+    return made
+
+
+def template_for(
+    node: Node, function: Callable[..., Any], layouts: Sequence[Layout], needs: Sequence[bool], training: bool,
+    device: torch.device,
+) -> Template:  # fmt: skip
+    """The template of a node; function runs it on the tensors of its inputs."""
+    assert node.op is not None
+    own = tuple((key, text) for key, text in node.attributes.items() if key in node.op.attributes)
+    key: Any = (node.op, own, node.input_names, node.op.uses_training and training)
+    if node.subgraphs:
+        key = (*key, node)
+    return template(key, function, layouts, needs, device)
+
+
+def clone_template(layout: Layout, device: torch.device) -> Template:
+    """The template of a contiguous copy."""
+    return template("clone", lambda t: t.clone(memory_format=torch.contiguous_format), (layout,), (False,), device)
+
+
+def ones_template(layout: Layout, device: torch.device) -> Template:
+    """The template of ones like a tensor."""
+    return template("ones", torch.ones_like, (layout,), (False,), device)
+
+
+def sum_template(first: Layout, second: Layout, device: torch.device) -> Template:
+    """The template of the sum of two gradients."""
+    return template("sum", torch.add, (first, second), (False, False), device)
+
