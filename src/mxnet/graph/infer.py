@@ -16,7 +16,6 @@ from ..base import MXNetError
 from ..ops.dtypes import DTYPE_NAMES, NAMES_OF_CODES, dtype_name, torch_dtype
 from ..ops.registry import Attrs, Operator, PartialShape, describe_call
 from .graph import Graph, Node, Value
-from .program import Program
 
 _META = torch.device("meta")
 _META_CACHE: dict[Any, tuple[tuple[int, ...], ...]] = {}
@@ -52,11 +51,10 @@ def merge_shapes(first: PartialShape, second: PartialShape) -> PartialShape:
 
 
 def run_on_meta(
-    op: Operator, attrs: Attrs, shapes: Sequence[tuple[int, ...] | None], dtypes: Sequence[str],
-    subgraphs: tuple[Graph, ...] = (),
-) -> tuple[tuple[tuple[int, ...], ...], tuple[str, ...]]:  # fmt: skip
+    op: Operator, attrs: Attrs, shapes: Sequence[tuple[int, ...] | None], dtypes: Sequence[str]
+) -> tuple[tuple[tuple[int, ...], ...], tuple[str, ...]]:
     """Shapes and dtypes of all outputs, from running the operator on tensors without storage."""
-    key = (op.name, tuple(attrs.items()), tuple(shapes), tuple(dtypes), subgraphs)
+    key = (op.name, tuple(attrs.items()), tuple(shapes), tuple(dtypes))
     try:
         return _META_CACHE[key]  # type: ignore[return-value]
     except (KeyError, TypeError):
@@ -72,8 +70,6 @@ def run_on_meta(
         extra["generator"] = None
     if op.creates:
         extra["device"] = _META
-    if op.takes_subgraphs:
-        extra["subgraphs"] = tuple(partial(Program(g).run, training=False, device=_META) for g in subgraphs)
     with torch.no_grad():
         result = op.function(*tensors, **extra)
     results = result if isinstance(result, tuple) else (result,)
@@ -119,13 +115,13 @@ def infer_node_shapes(
         for shape in (*inputs, *outputs):
             common = merge_shapes(common, shape)
         inputs, outputs = [common] * len(inputs), [common] * len(outputs)
-    if op.dynamic or (all(map(is_known, outputs)) and infer_shape is not None):
+    if op.dynamic or op.takes_subgraphs or (all(map(is_known, outputs)) and infer_shape is not None):
         return inputs, outputs
     if all(map(is_known, inputs)):
-        found = _arranged_meta(node, inputs, names, dtypes)
+        found = _arranged_meta(op, attrs, inputs, names, dtypes)
         outputs = [merge_shapes(a, b) for a, b in zip(outputs, found, strict=True)]
     elif all(shape is not None for shape in inputs) and not all(map(is_known, outputs)):
-        outputs = _infer_by_trial(node, inputs, outputs, names, dtypes)
+        outputs = _infer_by_trial(op, attrs, inputs, outputs, names, dtypes)
     return inputs, outputs
 
 
@@ -144,25 +140,23 @@ def _rule_inputs(rule: Any, op: Operator) -> tuple[str, ...]:
 
 
 def _arranged_meta(
-    node: Node, shapes: Sequence[PartialShape], names: tuple[str, ...], dtypes: Sequence[str]
+    op: Operator, attrs: Attrs, shapes: Sequence[PartialShape], names: tuple[str, ...], dtypes: Sequence[str]
 ) -> tuple[tuple[int, ...], ...]:
-    op = node.op
-    assert op is not None
     shapes_ = op.arrange(shapes, names)  # type: ignore[arg-type]
     dtypes_ = op.arrange(dtypes, names)  # type: ignore[arg-type]
-    kinds = [d or "float32" for d in dtypes_]
-    return run_on_meta(op, node.attrs, shapes_, kinds, node.subgraphs)[0]  # type: ignore[arg-type]
+    return run_on_meta(op, attrs, shapes_, [d or "float32" for d in dtypes_])[0]  # type: ignore[arg-type, misc]
 
 
 def _infer_by_trial(
-    node: Node, inputs: list[PartialShape], outputs: list[PartialShape], names: tuple[str, ...], dtypes: Sequence[str]
-) -> list[PartialShape]:
+    op: Operator, attrs: Attrs, inputs: list[PartialShape], outputs: list[PartialShape], names: tuple[str, ...],
+    dtypes: Sequence[str],
+) -> list[PartialShape]:  # fmt: skip
     """What stays the same when the unknown sizes change is known."""
     trials = []
     for size in _TRIAL_SIZES:
         tried = [tuple(size if extent == -1 else extent for extent in shape) for shape in inputs if shape is not None]
         try:
-            trials.append(_arranged_meta(node, tried, names, dtypes))
+            trials.append(_arranged_meta(op, attrs, tried, names, dtypes))
         except (RuntimeError, IndexError, ValueError, TypeError):
             return outputs
     found: list[PartialShape] = []
@@ -221,7 +215,38 @@ def _settle_shapes(graph: Graph, shapes: dict[Value, PartialShape], dtypes: Mapp
         forward = not forward
 
 
-class _Inside:
+def infer_shapes_of(
+    graph: Graph, inputs: Sequence[PartialShape], dtypes: Mapping[Value, Any], outputs: Sequence[PartialShape] = ()
+) -> dict[Value, PartialShape]:
+    """The shape of every value, as far as it follows from shapes of the variables, and of outputs, in order.
+
+    Raises: MXNetError naming the node whose shapes contradict each other.
+    """
+    shapes: dict[Value, PartialShape] = {
+        Value(node, index): None for node in graph.nodes for index in range(node.num_outputs)
+    }
+    variables = [Value(node, 0) for node in graph.variables]
+    for value in variables:
+        shapes[value] = _variable_shape(value.node)
+    for value, shape in (*zip(variables, inputs, strict=True), *zip(graph.outputs, outputs, strict=bool(outputs))):
+        try:
+            shapes[value] = merge_shapes(shapes[value], shape)
+        except ShapeConflict as error:
+            raise MXNetError(f"{value.node.name}: {error}") from None
+    _settle_shapes(graph, shapes, dtypes)
+    return shapes
+
+
+def infer_dtypes_of(graph: Graph, inputs: Sequence[str | None]) -> dict[Value, str | None]:
+    """The dtype of every value, as far as it follows from those of the variables in order.
+
+    Raises: MXNetError naming the node whose dtypes contradict each other.
+    """
+    known = {Value(node, 0): dtype for node, dtype in zip(graph.variables, inputs, strict=True)}
+    return _settle_dtypes(graph, known, None)
+
+
+class _Rules:
     """What the rules of an operator may ask of a subgraph (`SubgraphRules`).
 
     dtypes: those of the variables, for operators inside that look at dtypes when shapes are inferred.
@@ -231,31 +256,11 @@ class _Inside:
         self.graph = graph
         self.dtypes = dtypes
 
-    def shapes(self, inputs: Sequence[PartialShape], outputs: Sequence[PartialShape]) -> dict[Value, PartialShape]:
-        """The shape of every value inside, as far as it follows."""
-        kinds: Mapping[Value, Any] = {}
-        if self.dtypes:
-            known = {Value(node, 0): dtype for node, dtype in zip(self.graph.variables, self.dtypes, strict=True)}
-            kinds = _settle_dtypes(self.graph, known, None)
-        shapes: dict[Value, PartialShape] = {
-            Value(node, index): None for node in self.graph.nodes for index in range(node.num_outputs)
-        }
-        variables = [Value(node, 0) for node in self.graph.variables]
-        for value in variables:
-            shapes[value] = _variable_shape(value.node)
-        for value, shape in zip((*variables, *self.graph.outputs), (*inputs, *outputs), strict=True):
-            try:
-                shapes[value] = merge_shapes(shapes[value], shape)
-            except ShapeConflict as error:
-                raise MXNetError(f"{value.node.name}: {error}") from None
-        _settle_shapes(self.graph, shapes, kinds)
-        return shapes
-
     def infer_shape(
         self, inputs: Sequence[PartialShape], outputs: Sequence[PartialShape]
     ) -> tuple[list[PartialShape], list[PartialShape]]:
         """All that follows inside for the shapes of variables and outputs."""
-        shapes = self.shapes(inputs, outputs)
+        shapes = infer_shapes_of(self.graph, inputs, infer_dtypes_of(self.graph, self.dtypes), outputs)
         return [shapes[Value(node, 0)] for node in self.graph.variables], [shapes[v] for v in self.graph.outputs]
 
     def infer_dtype(
@@ -278,7 +283,7 @@ def _shape_rule(node: Node, dtypes: Sequence[str]) -> Any:
     if not op.takes_subgraphs:
         return op._infer_shape
     inside = [
-        _Inside(graph, [dtypes[position] for position in positions])
+        _Rules(graph, [dtypes[position] for position in positions])
         for graph, positions in zip(node.subgraphs, node.subgraph_inputs, strict=True)
     ]
     if op._infer_shape is not None:
@@ -294,7 +299,7 @@ def _dtype_rule(node: Node) -> Any:
     assert op is not None
     if not op.takes_subgraphs:
         return op._infer_dtype
-    inside = [_Inside(graph) for graph in node.subgraphs]
+    inside = [_Rules(graph) for graph in node.subgraphs]
     if op._infer_dtype is not None:
         return partial(op._infer_dtype, subgraphs=inside)
     if op._subgraph_inputs is None and len(inside) == 1:

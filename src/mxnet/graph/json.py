@@ -10,6 +10,7 @@ from ..ops.registry import Operator, get_operator
 from .graph import USER_ATTRIBUTES, Graph, Node, Value, make_variable
 
 MXNET_VERSION = 10901
+_MAX_DEPTH = 50  # of subgraphs in subgraphs
 #: Outputs that files count for operators of which MXNet keeps more intermediate results than we have outputs.
 _COUNTED_OUTPUTS = {
     "CTCLoss": 2, "InstanceNorm": 3, "L2Normalization": 2, "LRN": 2, "ROIPooling": 2, "_linalg_det": 3,
@@ -21,6 +22,11 @@ _ESCAPES = str.maketrans({'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\
 
 def dump_graph(graph: Graph) -> str:
     """The JSON text for a graph, laid out as MXNet 1.9.1 does."""
+    return _dump(graph, f', \n  "attrs": {{"mxnet_version": ["int", {MXNET_VERSION}]}}')
+
+
+def _dump(graph: Graph, end: str = "") -> str:
+    """The text of a graph, with what follows its heads."""
     nodes = graph.nodes
     numbers = {node: number for number, node in enumerate(nodes)}
     auxiliary = graph.auxiliary()
@@ -44,6 +50,9 @@ def dump_graph(graph: Graph) -> str:
             lines.append(f'      "attrs": {{\n{pairs}\n      }}')
         inputs = [entry(value, int(value.node in auxiliary)) for value in node.inputs]
         lines.append(f'      "inputs": {_array(inputs, 6)}')
+        if node.subgraphs:
+            parts = ", \n".join(_dump(subgraph) for subgraph in node.subgraphs)
+            lines.append('      "subgraphs": [\n        ' + parts.replace("\n", "\n        ") + "\n      ]")
         texts.append("    {\n" + ", \n".join(lines) + "\n    }")
     pointers = [0]
     for node in nodes:
@@ -52,8 +61,7 @@ def dump_graph(graph: Graph) -> str:
         '{\n  "nodes": [\n' + ", \n".join(texts) + "\n  ], \n"
         f'  "arg_nodes": {_array([str(numbers[node]) for node in graph.variables], 2)}, \n'
         f'  "node_row_ptr": {_array(list(map(str, pointers)), 2)}, \n'
-        f'  "heads": {_array(list(map(entry, graph.outputs)), 2)}, \n'
-        f'  "attrs": {{"mxnet_version": ["int", {MXNET_VERSION}]}}\n}}'
+        f'  "heads": {_array(list(map(entry, graph.outputs)), 2)}{end}\n}}'
     )
 
 
@@ -93,12 +101,17 @@ def load_graph(text: str) -> Graph:
         raise MXNetError(f"symbol file: not valid JSON: {error}") from None
     if not isinstance(document, dict):
         raise MXNetError(f"symbol file: holds {type(document).__name__}; expected an object with nodes and heads.")
+    return _load(document, _version(document), 0)
+
+
+def _load(document: dict[str, Any], version: int, depth: int) -> Graph:
+    if depth > _MAX_DEPTH:
+        raise MXNetError(f"symbol file: subgraphs are nested more than {_MAX_DEPTH} deep.")
     rows = _field(document, "nodes", list, "the file")
     heads = _field(document, "heads", list, "the file")
-    version = _version(document)
     nodes: list[Node] = []
     for number, row in enumerate(rows):
-        nodes.append(_load_node(row, number, nodes, version))
+        nodes.append(_load_node(row, number, nodes, version, depth))
     if not heads:
         raise MXNetError("symbol file: heads is empty; expected at least one output.")
     return Graph(_value(head, nodes, f"head {position}") for position, head in enumerate(heads))
@@ -136,7 +149,7 @@ def _value(entry: Any, nodes: list[Node], where: str) -> Value:
     return Value(nodes[number], index)
 
 
-def _load_node(row: Any, number: int, nodes: list[Node], version: int) -> Node:
+def _load_node(row: Any, number: int, nodes: list[Node], version: int, depth: int) -> Node:
     where = f"node {number}"
     if not isinstance(row, dict):
         raise MXNetError(f"symbol file: {where} is {row!r}; expected an object.")
@@ -157,14 +170,16 @@ def _load_node(row: Any, number: int, nodes: list[Node], version: int) -> Node:
         op = get_operator(kind).for_attributes(_with_hidden_keys(attributes))
     except MXNetError as error:
         raise MXNetError(f"symbol file: {where}: {error}") from None
+    subgraphs = _load_subgraphs(row, op, where, version, depth)
     if version < 905 and op.name == "argmax" and attributes.get("axis") == "-1":
         del attributes["axis"]  # it meant all axes
     attributes = _with_hidden_keys(attributes, op.attributes)
     try:
         inputs = _add_missing_inputs(op, name, inputs, attributes, version)
         moved = _move_to_variables(op, inputs, attributes)
-        node = Node(op, name, inputs, attributes)
+        node = Node(op, name, inputs, attributes, subgraphs)
         expected = node.input_names
+        used = node.subgraph_inputs
     except MXNetError as error:
         raise MXNetError(f"symbol file: {where}: {error}") from None
     for variable, own in moved:
@@ -173,7 +188,28 @@ def _load_node(row: Any, number: int, nodes: list[Node], version: int) -> Node:
         raise MXNetError(
             f"symbol file: {where}: has {len(inputs)} inputs; expected {len(expected)} ({', '.join(expected)})."
         )
+    if any(not 0 <= position < len(inputs) for positions in used for position in positions):
+        raise MXNetError(
+            f"symbol file: {where}: its subgraphs take the inputs {', '.join(map(str, used))}; it has {len(inputs)}."
+        )
     return node
+
+
+def _load_subgraphs(row: dict[str, Any], op: Operator, where: str, version: int, depth: int) -> tuple[Graph, ...]:
+    rows = row.get("subgraphs") or []
+    if not isinstance(rows, list) or not all(isinstance(item, dict) for item in rows):
+        raise MXNetError(f"symbol file: {where}: 'subgraphs' is {rows!r}; expected a list of graphs.")
+    if bool(rows) != op.takes_subgraphs:
+        expected = "at least one subgraph" if op.takes_subgraphs else "no subgraphs"
+        raise MXNetError(f"symbol file: {where}: has {len(rows)} subgraphs; expected {expected}.")
+    graphs = []
+    for number, item in enumerate(rows):
+        try:
+            graphs.append(_load(item, version, depth + 1))
+        except MXNetError as error:
+            text = str(error).removeprefix("symbol file: ")
+            raise MXNetError(f"symbol file: {where}: subgraph {number}: {text}") from None
+    return tuple(graphs)
 
 
 def _with_hidden_keys(attributes: dict[str, str], known: Any = ()) -> dict[str, str]:

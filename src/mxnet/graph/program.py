@@ -9,9 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..base import MXNetError
+from ..ops.dtypes import DTYPE_NAMES, torch_dtype
 from ..ops.generators import generator_for
-from ..ops.registry import Attrs, Operator, Run, explain_failure
+from ..ops.registry import Attrs, Operator, Subgraph, explain_failure
+from .creation import has_unknown_sizes, resolve_creation
 from .graph import Graph, Node, Value
+from .infer import infer_dtypes_of, infer_shapes_of, is_known
 
 #: Called for what a node takes and gives: the node, the name of an input or output (a variable's own), the tensor.
 Monitor = Callable[[Node, str, Tensor], None]
@@ -45,15 +49,11 @@ class Step:
         self.inputs = tuple(inputs)
         self.outputs = tuple(outputs)
         self.dead: tuple[int, ...] = ()
-        self.subgraphs = tuple(Program(graph) for graph in node.subgraphs)
+        self.subgraphs = tuple(_Inside(graph) for graph in node.subgraphs)
 
-    def bind_subgraphs(self, differentiate: bool, training: bool, device: torch.device) -> tuple[Run, ...]:
-        """The subgraphs as functions from tensors to tensors; stateful operators in them start anew at each call."""
-
-        def bind(program: Program) -> Run:
-            return lambda tensors: program.run(tensors, training=training, device=device, differentiate=differentiate)
-
-        return tuple(map(bind, self.subgraphs))
+    def bind_subgraphs(self, differentiate: bool, training: bool, device: torch.device) -> tuple[Subgraph, ...]:
+        """The subgraphs as the operator takes them."""
+        return tuple(_Bound(inside, differentiate, training, device) for inside in self.subgraphs)
 
     def _call_recorded(self, *tensors: Any, **extra: Any) -> Any:
         return self.op.call(tensors, {**self.attrs, **extra} if extra else self.attrs)
@@ -194,3 +194,57 @@ class Program:
                 calls.append(f"{label}_node, {label}_name, v{slot}")
             calls.append(f"n{number}, {label}, v{slot}")
         return calls
+
+
+class _Inside:
+    """A subgraph made ready to run: one program, or one for the shapes it is given where operators take sizes from
+    shape inference."""
+
+    def __init__(self, graph: Graph):
+        self.graph = graph
+        self._program = None if has_unknown_sizes(graph) else Program(graph)
+        self._programs: dict[Any, Program] = {}
+
+    def program_for(self, tensors: Sequence[Tensor]) -> Program:
+        """The program for tensors of these shapes."""
+        if self._program is not None:
+            return self._program
+        key = tuple((tensor.shape, tensor.dtype) for tensor in tensors)
+        program = self._programs.get(key)
+        if program is None:
+            if len(self._programs) >= 64:
+                self._programs.clear()
+            shapes, _ = self.infer(tensors)
+            program = self._programs[key] = Program(resolve_creation(self.graph, shapes))
+        return program
+
+    def infer(self, tensors: Sequence[Tensor]) -> tuple[dict[Value, Any], dict[Value, Any]]:
+        """Shapes and dtypes of every value inside, as far as they follow."""
+        dtypes = infer_dtypes_of(self.graph, [DTYPE_NAMES[tensor.dtype] for tensor in tensors])
+        return infer_shapes_of(self.graph, [tuple(tensor.shape) for tensor in tensors], dtypes), dtypes
+
+
+class _Bound:
+    """A subgraph during one run of its node; stateful operators inside start anew at each call."""
+
+    __slots__ = ("device", "differentiate", "inside", "training")
+
+    def __init__(self, inside: _Inside, differentiate: bool, training: bool, device: torch.device):
+        self.inside = inside
+        self.differentiate = differentiate
+        self.training = training
+        self.device = device
+
+    def __call__(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+        return self.inside.program_for(tensors).run(
+            tensors, training=self.training, device=self.device, differentiate=self.differentiate
+        )
+
+    def zeros(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+        """Zeros like the outputs; see `Subgraph`."""
+        shapes, dtypes = self.inside.infer(tensors)
+        outputs = self.inside.graph.outputs
+        if not all(is_known(shapes[value]) for value in outputs):
+            unknown = ", ".join(f"{v.node.name} {shapes[v]}" for v in outputs if not is_known(shapes[v]))
+            raise MXNetError(f"the shapes of results that were not computed can't be inferred (-1: unknown): {unknown}")
+        return [torch.zeros(shapes[v], dtype=torch_dtype(dtypes[v]), device=self.device) for v in outputs]

@@ -12,14 +12,15 @@ from ..base import MXNetError
 from ..context import Context
 from ..ops.namespaces import resolver
 from ..ops.registry import get_operator
+from .control_flow import cond, foreach, while_loop
 from .invoke import NotAnArrayError, invoke, make_function
 from .ndarray import NDArray
 from .random import uniform
 from .utils import full
 
 __all__ = [
-    "adamw_update", "isfinite", "isinf", "isnan", "mp_adamw_update", "multi_adamw_update", "multi_lamb_update",
-    "multi_mp_adamw_update", "multi_mp_lamb_update", "rand_zipfian",
+    "adamw_update", "cond", "foreach", "isfinite", "isinf", "isnan", "mp_adamw_update", "multi_adamw_update",
+    "multi_lamb_update", "multi_mp_adamw_update", "multi_mp_lamb_update", "rand_zipfian", "while_loop",
 ]  # fmt: skip
 
 

@@ -151,6 +151,8 @@ def invoke(
 
     if op._specialize is not None:
         op, arrays, given = op.specialized(arrays, given, NDArray)
+    if op.takes_subgraphs:
+        raise MXNetError(f"{op.name}: it exists in symbols only; use mx.nd.contrib.foreach, while_loop or cond.")
     if op.counts_inputs and given.get(op.num_inputs_attr, _Null) is _Null:
         given = {**given, op.num_inputs_attr: len(arrays)}
     attrs = op.parse_attributes(given)

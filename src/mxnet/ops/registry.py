@@ -19,8 +19,8 @@ Six keyword-only names are not attributes; the caller supplies them:
     device: torch.device           where an operator without inputs creates its result (from the attribute ctx)
     out: Tensor | None             where output 0 may be written directly; the function then returns this tensor
     state: dict[str, Any]          what the operator keeps between the runs of one executor; empty at an imperative call
-    subgraphs: tuple[Run, ...]     the graphs that a node of this operator holds, each as a function that takes tensors
-                                   in the order of the graph's variables and returns the list of its outputs
+    subgraphs: tuple[Subgraph, ...]  the graphs that a node of this operator holds, each as a function that takes
+                                   tensors in the order of the graph's variables and returns the list of its outputs
 
 What the signature does not say is given to the decorator (see `operator`) or by decorated rules:
 
@@ -62,8 +62,23 @@ from .dtypes import DTYPE_NAMES
 
 Attrs = dict[str, Any]
 PartialShape = tuple[int, ...] | None
-Run = Callable[[Sequence[Tensor]], list[Tensor]]
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class Subgraph(Protocol):
+    """A graph inside of a node, as the node's operator sees it."""
+
+    def __call__(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+        """The outputs, in new memory, for one tensor for each variable; recorded if the node is.
+
+        Raises: MXNetError naming the node inside that failed.
+        """
+
+    def zeros(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+        """Zeros of the shapes and dtypes that the outputs would have; nothing is run.
+
+        Raises: MXNetError if they depend on values.
+        """
 
 
 class SubgraphRules(Protocol):

@@ -8,12 +8,13 @@ from typing import Any
 from ..base import MXNetError
 from ..ops.namespaces import resolver
 from ..ops.registry import get_operator
+from .control_flow import cond, foreach, while_loop
 from .functions import full
 from .random import uniform
 from .register import make_function
 from .symbol import Symbol, compose
 
-__all__ = ["adamw_update", "mp_adamw_update", "rand_zipfian"]
+__all__ = ["adamw_update", "cond", "foreach", "mp_adamw_update", "rand_zipfian", "while_loop"]
 
 
 def rand_zipfian(true_classes: Symbol, num_sampled: int, range_max: int) -> tuple[Symbol, Symbol, Symbol]:

@@ -552,7 +552,11 @@ class Symbol:
 
 
 def _without_amp_cast(node: Node) -> Node | Value:
-    return node.inputs[0] if node.op is not None and node.op.name == "amp_cast" else node
+    if node.op is not None and node.op.name == "amp_cast":
+        return node.inputs[0]
+    if node.subgraphs:
+        return node.replaced(subgraphs=tuple(graph.rebuild(_without_amp_cast) for graph in node.subgraphs))
+    return node
 
 
 def _first_lines(unknown: list[str]) -> str:
@@ -628,7 +632,7 @@ def _number(value: Any) -> Any:
 
 def compose(
     op: Operator, inputs: Sequence[Any], given: dict[str, Any], *, hint: str, name: str | None = None,
-    attr: dict[str, str] | None = None, cls: type[Symbol] = Symbol,
+    attr: dict[str, str] | None = None, cls: type[Symbol] = Symbol, subgraphs: tuple[Graph, ...] = (),
 ) -> Symbol:  # fmt: skip
     """The symbol of an operator applied to symbols; missing inputs become variables.
 
@@ -638,8 +642,11 @@ def compose(
             the names of inputs depend on the attributes.
         hint: the beginning of the name if none is given.
         attr: strings to attach.
+        subgraphs: what an operator with subgraphs runs.
     Raises: MXNetError for bad attributes or an input that has several outputs.
     """
+    if op.takes_subgraphs and not subgraphs:
+        raise MXNetError(f"{op.name}: it runs subgraphs; mx.sym.contrib.foreach, while_loop and cond make them.")
     if op._specialize is not None:
         users = {key: given[key] for key in USER_ATTRIBUTES if key in given}
         own_or_inputs = {key: value for key, value in given.items() if key not in users}
@@ -678,7 +685,7 @@ def compose(
         if op.num_inputs_attr and op.num_inputs_attr not in op.attributes:
             if not inputs:
                 raise MXNetError(f"{op.name}: no symbols were given; pass at least one, or {op.num_inputs_attr}=...")
-            attributes[op.num_inputs_attr] = str(len(inputs))
+            attributes[op.num_inputs_attr] = str(len(inputs) + len(subgraphs))
         for argument, symbol in zip(op.input_names(attrs, len(inputs)), inputs, strict=True):
             if symbol is None:
                 values.append(Value(make_variable(op, name, argument, attributes), 0))
@@ -696,7 +703,8 @@ def compose(
                 values.append(Value(make_variable(op, name, argument, attributes), 0))
             else:
                 values.append(symbol._outputs[0])
-    node = Node(op, name, tuple(values), attributes)
+    node = Node(op, name, tuple(values), attributes, subgraphs)
+    _ = node.subgraph_inputs  # checks the attributes that say which inputs subgraphs take
     return cls(Value(node, index) for index in range(node.num_visible_outputs))
 
 
