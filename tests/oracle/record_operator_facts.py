@@ -21,6 +21,11 @@ def find(path):
     return module
 
 
+def is_subgraph(entry, argument):
+    """Whether an argument of an operator is a graph that its nodes hold."""
+    return argument["type"] == "Symbol" and entry["name"] in ("_foreach", "_while_loop", "_cond")
+
+
 def counted_outputs(entry):
     """The outputs of a symbol of the operator, hidden ones included, as its file counts them."""
     symbol = entry.get("symbol")
@@ -44,9 +49,7 @@ if __name__ == "__main__":
     with open(os.path.join(folder, "operators.json")) as file:
         operators = json.load(file)["operators"]
     for entry in operators:
-        if entry["kind"] == "backward" or entry["name"].startswith(
-            ("_np", "_foreach", "_while", "_cond", "_quantize", "_sg_")
-        ):
+        if entry["kind"] == "backward" or entry["name"].startswith(("_np", "_quantize", "_sg_")):
             continue
         try:
             outputs = counted_outputs(entry)
@@ -55,7 +58,7 @@ if __name__ == "__main__":
             outputs = None
         facts[entry["name"]] = {
             "aliases": [n for n in entry["aliases"] if not n.startswith(("_np", "_npx"))],
-            "inputs": [i["name"] for i in entry["inputs"]],
+            "inputs": [i["name"] for i in entry["inputs"] if not is_subgraph(entry, i)],
             "count": entry["key_var_num_args"],
             "attributes": [[a["name"], a["required"], a.get("default")] for a in entry["attributes"]],
             "auxiliary": (entry.get("symbol") or {}).get("auxiliary_states"),

@@ -110,7 +110,8 @@ class Node:
         """For each subgraph, which of the inputs each of its variables stands for."""
         if self.op is None or not self.subgraphs:
             return ()
-        return self.op.positions_in_subgraphs(self.attrs, [len(graph.variables) for graph in self.subgraphs])
+        sizes = [len(graph.variables) for graph in self.subgraphs]
+        return self.op.positions_in_subgraphs(self.attrs, sizes, [len(graph.outputs) for graph in self.subgraphs])
 
     @property
     def mutated_inputs(self) -> frozenset[int]:

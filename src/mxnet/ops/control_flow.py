@@ -74,8 +74,17 @@ def foreach(
 
 
 @foreach.subgraph_inputs
-def _(sizes: Sequence[int], *, in_state_locs: Shape, in_data_locs: Shape, remain_locs: Shape, **_: int):  # type: ignore[no-untyped-def]
+def _(  # type: ignore[no-untyped-def]
+    sizes: Sequence[int], counts: Sequence[int], *, num_outputs: int, num_out_data: int, in_state_locs: Shape,
+    in_data_locs: Shape, remain_locs: Shape,
+):  # fmt: skip
     order = (*in_data_locs, *in_state_locs, *remain_locs)
+    _check_counts("_foreach", counts, [num_outputs])
+    if num_outputs - num_out_data != len(in_state_locs) or num_out_data < 0:
+        raise MXNetError(
+            f"_foreach: num_outputs={num_outputs} and num_out_data={num_out_data} leave {num_outputs - num_out_data} "
+            f"states; in_state_locs is {in_state_locs}."
+        )
     if len(sizes) != 1 or sorted(order) != list(range(sizes[0])):
         raise MXNetError(
             f"_foreach: in_data_locs {in_data_locs}, in_state_locs {in_state_locs} and remain_locs {remain_locs} must "
@@ -132,8 +141,8 @@ def _(
 
 @operator("_while_loop", num_outputs=lambda num_outputs, **_: num_outputs, dynamic=True)
 def while_loop(
-    *data: Tensor, num_outputs: int, num_out_data: int, func_input_locs: Shape, cond_input_locs: Shape,
-    func_var_locs: Shape, max_iterations: int, subgraphs: tuple[Subgraph, ...],
+    *data: Tensor, num_outputs: int, num_out_data: int, max_iterations: int, cond_input_locs: Shape,
+    func_input_locs: Shape, func_var_locs: Shape, subgraphs: tuple[Subgraph, ...],
 ) -> tuple[Tensor, ...]:  # fmt: skip
     """Run a subgraph as long as another one, the condition, gives a number other than zero.
 
@@ -182,15 +191,16 @@ def while_loop(
 
 @while_loop.subgraph_inputs
 def _(  # type: ignore[no-untyped-def]
-    sizes: Sequence[int], *, num_outputs: int, num_out_data: int, max_iterations: int, cond_input_locs: Shape,
-    func_input_locs: Shape, func_var_locs: Shape,
+    sizes: Sequence[int], counts: Sequence[int], *, num_outputs: int, num_out_data: int, max_iterations: int,
+    cond_input_locs: Shape, func_input_locs: Shape, func_var_locs: Shape,
 ):  # fmt: skip
     _check_sizes("_while_loop", sizes, cond_input_locs, func_input_locs)
+    _check_counts("_while_loop", counts, [1, num_outputs])
     if max_iterations < 1:
         raise MXNetError(f"_while_loop: value {max_iterations} for Parameter max_iterations should be at least 1.")
-    if not all(0 <= position < sizes[1] for position in func_var_locs) or (
+    if not all(0 <= position < sizes[1] for position in func_var_locs) or num_out_data < 0 or (
         num_outputs - num_out_data != len(set(func_var_locs)) or len(set(func_var_locs)) != len(func_var_locs)
-    ):
+    ):  # fmt: skip
         raise MXNetError(
             f"_while_loop: func_var_locs {func_var_locs} must name {num_outputs - num_out_data} different variables of "
             f"the body, which has {sizes[1]}."
@@ -233,7 +243,7 @@ def _(
 
 @operator("_cond", num_outputs=lambda num_outputs, **_: num_outputs, dynamic=True)
 def cond(
-    *data: Tensor, num_outputs: int, then_input_locs: Shape, else_input_locs: Shape, cond_input_locs: Shape,
+    *data: Tensor, num_outputs: int, cond_input_locs: Shape, then_input_locs: Shape, else_input_locs: Shape,
     subgraphs: tuple[Subgraph, ...],
 ) -> tuple[Tensor, ...]:  # fmt: skip
     """Run one of two subgraphs: the second of the node's if the first, the condition, gives a number other than zero.
@@ -253,9 +263,11 @@ def cond(
 
 @cond.subgraph_inputs
 def _(  # type: ignore[no-untyped-def]
-    sizes: Sequence[int], *, then_input_locs: Shape, else_input_locs: Shape, cond_input_locs: Shape, **_: int
-):
+    sizes: Sequence[int], counts: Sequence[int], *, num_outputs: int, cond_input_locs: Shape, then_input_locs: Shape,
+    else_input_locs: Shape,
+):  # fmt: skip
     _check_sizes("_cond", sizes, cond_input_locs, then_input_locs, else_input_locs)
+    _check_counts("_cond", counts, [1, num_outputs, num_outputs])
     return cond_input_locs, then_input_locs, else_input_locs
 
 
@@ -304,6 +316,14 @@ def _check_sizes(name: str, sizes: Sequence[int], *positions: Shape) -> None:
         raise MXNetError(
             f"{name}: expected {len(positions)} subgraphs, with {', '.join(str(len(part)) for part in positions)} "
             f"variables by the attributes; there are {len(sizes)}, with {', '.join(map(str, sizes)) or 'none'}."
+        )
+
+
+def _check_counts(name: str, counts: Sequence[int], expected: list[int]) -> None:
+    if list(counts) != expected:
+        raise MXNetError(
+            f"{name}: its subgraphs have {', '.join(map(str, counts)) or 'no'} outputs; expected "
+            f"{', '.join(map(str, expected))}."
         )
 
 

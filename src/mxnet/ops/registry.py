@@ -31,7 +31,7 @@ What the signature does not say is given to the decorator (see `operator`) or by
     @op.list_inputs          def _(*, no_bias, **_): return ("data", "weight") if no_bias else ("data", ...)
                              (that of a variadic operator also takes count, the number of inputs)
     @op.specialize           def _(given): return an Operator          where everything depends on the attributes given
-    @op.subgraph_inputs      def _(sizes, **attrs): return numbers of inputs for each subgraph
+    @op.subgraph_inputs      def _(sizes, counts, **attrs): return numbers of inputs for each subgraph
 
 A gradient rule takes, by name, what it needs: ``head_grad`` (a tuple of them when there are several outputs), any
 inputs, ``out`` (the output, or the tuple of them), then the attributes; it returns the gradient of the first input, or
@@ -215,7 +215,10 @@ class Operator:
         return rule
 
     def subgraph_inputs(self, rule: Function) -> Function:
-        """Declare, for each subgraph of a node, which of the node's inputs each of its variables stands for."""
+        """Declare, for each subgraph of a node, which of the node's inputs each of its variables stands for.
+
+        The rule takes how many variables and how many outputs each subgraph has, and refuses what doesn't fit.
+        """
         self._subgraph_inputs = rule
         return rule
 
@@ -290,15 +293,19 @@ class Operator:
             return tuple(self._list_inputs(**attrs))
         return self.inputs
 
-    def positions_in_subgraphs(self, attrs: Attrs, sizes: Sequence[int]) -> tuple[tuple[int, ...], ...]:
+    def positions_in_subgraphs(
+        self, attrs: Attrs, sizes: Sequence[int], counts: Sequence[int]
+    ) -> tuple[tuple[int, ...], ...]:
         """For each subgraph of a node, which of the node's inputs each of its variables stands for.
 
         Args:
             sizes: the number of variables of each subgraph.
+            counts: the number of outputs of each subgraph.
+        Raises: MXNetError if the subgraphs and the attributes contradict each other.
         """
         if self._subgraph_inputs is None:
             return tuple(tuple(range(size)) for size in sizes)
-        return tuple(tuple(positions) for positions in self._subgraph_inputs(tuple(sizes), **attrs))
+        return tuple(tuple(positions) for positions in self._subgraph_inputs(sizes, counts, **attrs))
 
     def parameter_of(self, position: int) -> str:
         """The parameter of the function that takes the input at a position."""
