@@ -30,6 +30,7 @@ from .util import is_np_shape as is_np_shape
 from . import kvstore as kv
 from . import kvstore as kvstore
 from . import libinfo as libinfo
+from . import library as library
 from . import log as log
 from . import lr_scheduler as lr_sch
 from . import lr_scheduler as lr_scheduler
@@ -55,6 +56,7 @@ from . import registry as registry
 from .util import reset_np as reset_np
 from . import random as rnd
 from . import rnn as rnn
+from . import rtc as rtc
 from . import runtime as runtime
 from .util import set_np as set_np
 from .util import set_np_shape as set_np_shape

@@ -858,7 +858,8 @@ class _OperatorMethod:
         return function if instance is None else function.__get__(instance, owner)
 
 
-def _add_operator_methods() -> None:
+def add_operator_methods() -> None:
+    """Give NDArray the methods that operators ask for."""
     from ..ops.registry import all_operators
 
     for op in all_operators():
@@ -871,7 +872,7 @@ def _add_operator_methods() -> None:
 def finish() -> None:
     """Give NDArray the methods that come from operators; called once all operators are registered."""
     _add_arithmetic()
-    _add_operator_methods()
+    add_operator_methods()
 
 
 def __getattr__(name: str) -> Any:

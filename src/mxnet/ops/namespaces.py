@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .registry import Operator, get_operator, has_operator, operator_names
+from .registry import Operator, explain_absence, get_operator, has_operator, operator_names
 
 #: namespace -> prefix of the names of its operators; "" is the main namespace, "_internal" takes every name.
 PREFIXES = {
@@ -38,7 +38,8 @@ def resolver(
         if has_operator(full) and (namespace == "_internal" or prefix or not name.startswith("_")):
             values[name] = function = make(get_operator(full), name, module)
             return function
-        raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        reason = explain_absence(full)
+        raise AttributeError(f"module {module!r} has no attribute {name!r}{f'. {reason}' if reason else ''}")
 
     def names() -> list[str]:
         return sorted({*values, *public_names(namespace)})

@@ -50,7 +50,8 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
 
 import torch
@@ -505,11 +506,51 @@ def operator(
         op = Operator(function, name, options)
         for known in (name, *aliases):
             if known in _OPERATORS:
-                raise ValueError(f"operator {known} is registered twice")
+                raise ValueError(f"operator {known} is registered twice; give the new one another name")
             _OPERATORS[known] = op
         return op
 
     return register
+
+
+@contextmanager
+def registering_together() -> Iterator[None]:
+    """Operators registered inside stay if nothing is raised; else none of them does."""
+    before = dict(_OPERATORS)
+    try:
+        yield
+    except BaseException:
+        _OPERATORS.clear()
+        _OPERATORS.update(before)
+        raise
+
+
+#: operators of MXNet 1.9.1 that its usual builds lack: what they need, and what to use instead
+_ELSEWHERE = {
+    "CuDNNBatchNorm": ("cuDNN", "use BatchNorm, which runs on cuDNN on a GPU"),
+    "_TensorRT": ("TensorRT", "load the symbol from before it was partitioned, and see Symbol.optimize_for"),
+    **dict.fromkeys(
+        ("_FusedOp", "_FusedOpHelper", "_FusedOpOutHelper"),
+        ("its pointwise fusion for CUDA", "load the symbol from before it was fused"),
+    ),
+    **dict.fromkeys(
+        ("_contrib_tvm_dot", "_contrib_tvm_dot_fallback", "_contrib_tvm_vadd"), ("TVM", "use dot and broadcast_add")
+    ),
+    **{
+        prefix + name: ("intgemm", "use the operators _contrib_quantized_* or FullyConnected")
+        for prefix in ("_contrib_intgemm_", "_npx_intgemm_")
+        for name in ("fully_connected", "maxabsolute", "prepare_data", "prepare_weight", "take_weight")
+    },
+    "_contrib_mrcnn_mask_target": ("CUDA", "compute the targets with contrib.ROIAlign of the masks"),
+}
+
+
+def explain_absence(name: str) -> str | None:
+    """Why MXNet knows an operator of this name and mxnext doesn't; None if MXNet doesn't know it either."""
+    if name not in _ELSEWHERE:
+        return None
+    needs, instead = _ELSEWHERE[name]
+    return f"Operator {name} exists in MXNet builds with {needs} only, and is not part of mxnext: {instead}."
 
 
 def get_operator(name: str) -> Operator:
@@ -520,6 +561,8 @@ def get_operator(name: str) -> Operator:
     try:
         return _OPERATORS[name]
     except KeyError:
+        if explanation := explain_absence(name):
+            raise MXNetError(explanation) from None
         import difflib
 
         close = difflib.get_close_matches(name, _OPERATORS, 3)
