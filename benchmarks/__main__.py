@@ -6,12 +6,12 @@ import argparse
 import importlib
 import os
 
-CASES = ("operator_overhead", "operators", "training_step")
+CASES = ("operator_overhead", "operators", "training_step", "memory")
 
 
 def main() -> None:
     """Run the cases named on the command line, or all."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Speed against torch and MXNet 1.9.1.")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Against torch and MXNet 1.9.1.")
     parser.add_argument("cases", nargs="*", metavar="case", help=f"among {', '.join(CASES)}; all when none is named")
     parser.add_argument("--quick", action="store_true", help="smaller jobs and fewer rounds, for a first impression")
     parser.add_argument("--threads", type=int, help="threads of every contestant (default: OMP_NUM_THREADS, or cores)")

@@ -59,6 +59,15 @@ class Measurement:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Count:
+    """Something that is counted, not timed: rows() gives each row as text under heading, and its figures."""
+
+    name: str
+    heading: str
+    rows: Callable[[], Iterable[tuple[str, dict[str, Any]]]]
+
+
 @dataclass
 class Figures:
     """What was measured of one contestant; samples, median and best are in seconds per step.
@@ -262,12 +271,14 @@ def _processor() -> str:
 
 
 def run_cases(
-    cases: dict[str, Iterable[Measurement]], hosts: Hosts, folder: Path, reports: Mapping[str, Report] | None = None
-) -> Path:
+    cases: dict[str, Iterable[Measurement | Count]], hosts: Hosts, folder: Path,
+    reports: Mapping[str, Report] | None = None,
+) -> Path:  # fmt: skip
     """Measure cases, printing a table after each measurement, and save all figures; the file grows as they come.
 
     reports  by name of the case: what to print after all of its measurements, in the place of their tables
-    Returns: the path of the JSON file, in folder: date, machine, and for each measurement its contestants' figures.
+    Returns: the path of the JSON file, in folder: date, machine, and for each measurement its contestants' figures,
+        for each count those of its rows.
     """
     now = datetime.datetime.now().astimezone()
     report: dict[str, Any] = {"date": now.isoformat(timespec="seconds"), "machine": machine_facts(hosts), "cases": {}}
@@ -281,12 +292,25 @@ def run_cases(
         whole = (reports or {}).get(name)
         measured = []
         for measurement in measurements:
+            if isinstance(measurement, Count):
+                entries.append({"name": measurement.name, "rows": (rows := [])})
+                print(f"\n{measurement.name}\n{measurement.heading}")
+                for text, row in measurement.rows():
+                    print(text, flush=True)
+                    rows.append(row)
+                    save(path, report)
+                continue
             results = measure(measurement, hosts)
             measured.append((measurement, results))
             if whole is None:
                 print("\n" + table(measurement, results), flush=True)
             entries.append({**asdict(measurement), "figures": [asdict(entry) for entry in results]})
-            path.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+            save(path, report)
         if whole is not None:
             print("\n" + whole(measured), flush=True)
     return path
+
+
+def save(path: Path, report: dict[str, Any]) -> None:
+    """Write the JSON file."""
+    path.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,8 +1,8 @@
-"""Record how much memory MXNet 1.9.1 plans for each network: ``.oracle/bin/python -m benchmarks.record_original_plans``.
+"""Record how much memory MXNet 1.9.1 plans for each network: ``.oracle/bin/python -m benchmarks.record_original_plans``
 
 Writes original_plans.json, next to this file: for each network its batch, the SHA-256 of its JSON, and four numbers of
-MiB, "training" and "forward", each "unshared" (NNVM_EXEC_MATCH_RANGE=0) and "planned" (the default). Training binds with
-grad_req="write" for all arguments, forward with "null". Names given as arguments record only those networks anew.
+MiB, "training" and "forward", each "unshared" (NNVM_EXEC_MATCH_RANGE=0) and "planned" (the default). Training binds
+with grad_req="write" for all arguments, forward with "null". Names given as arguments record only those networks anew.
 
 Each number is the original's own, the line "Total ... MB allocated" of Executor.debug_str(), whole MiB rounded down. It
 counts the storage of all results: outputs, gradients of results, the parts from which a gradient is added up, and what

@@ -8,7 +8,18 @@ import sys
 
 import pytest
 
-from benchmarks.harness import Contestant, Figures, Hosts, Measurement, measure, run_cases, steps_for, summarise, table
+from benchmarks.harness import (
+    Contestant,
+    Count,
+    Figures,
+    Hosts,
+    Measurement,
+    measure,
+    run_cases,
+    steps_for,
+    summarise,
+    table,
+)  # fmt: skip
 from benchmarks.worker import Host
 
 
@@ -126,6 +137,15 @@ def test_a_report_holds_date_machine_and_all_figures(tmp_path, capsys, monkeypat
     assert entry["name"] == "job" and [f["name"] for f in entry["figures"]] == ["ours", "torch"]
     assert all(len(f["samples"]) == 2 and f["median"] > 0.0009 for f in entry["figures"])
     assert "ours" in capsys.readouterr().out
+
+
+def test_what_is_counted_is_printed_and_saved_row_by_row(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    count = Count("apples", "red", lambda: iter([("3", {"red": 3}), ("4", {"red": 4})]))
+    path = run_cases({"counted": [count]}, Hosts(oracle="/no/such/python"), tmp_path)
+    report = json.loads(path.read_text(encoding="utf-8"))
+    assert report["cases"]["counted"] == [{"name": "apples", "rows": [{"red": 3}, {"red": 4}]}]
+    assert "\napples\nred\n3\n4\n" in capsys.readouterr().out
 
 
 def test_a_host_times_the_steps_it_is_asked_for():

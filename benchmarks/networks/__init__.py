@@ -1,4 +1,4 @@
-"""Networks as symbols, for mxnext and for MXNet 1.9.1 alike (Python 3.8 or newer), and the batches they are planned for.
+"""Networks as symbols, for mxnext and for MXNet 1.9.1 alike (Python 3.8 or newer), and the batches to plan them for.
 
 Each network is built here and nowhere else; all nodes have names, so that both write the same JSON.
 """
@@ -22,7 +22,7 @@ def _image(network, *args):
 
 def _lstm(steps):
     def shapes(batch):
-        states = {"l{}_{}".format(layer, part): (batch, HIDDEN) for layer in range(LAYERS) for part in "hc"}
+        states = {f"l{layer}_{part}": (batch, HIDDEN) for layer in range(LAYERS) for part in "hc"}
         return dict(data=(batch, steps), **states)
 
     return lambda: lstm(LAYERS, HIDDEN, steps, WORDS), shapes

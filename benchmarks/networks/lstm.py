@@ -35,8 +35,8 @@ def lstm(layers, hidden, steps, vocabulary):
     Words are embedded in hidden numbers. The first states are inputs, (batch, hidden) each: l0_h, l0_c and so on.
     """
     parts = ("i2h_weight", "i2h_bias", "h2h_weight", "h2h_bias")
-    weights = [{part: mx.sym.Variable("l{}_{}".format(layer, part)) for part in parts} for layer in range(layers)]
-    states = [[mx.sym.Variable("l{}_{}".format(layer, part)) for part in "hc"] for layer in range(layers)]
+    weights = [{part: mx.sym.Variable(f"l{layer}_{part}") for part in parts} for layer in range(layers)]
+    states = [[mx.sym.Variable(f"l{layer}_{part}") for part in "hc"] for layer in range(layers)]
     classifier = {part: mx.sym.Variable("fc_" + part) for part in ("weight", "bias")}
     words = mx.sym.Embedding(mx.sym.Variable("data"), input_dim=vocabulary, output_dim=hidden, name="embedding")
     words = mx.sym.SliceChannel(words, num_outputs=steps, axis=1, squeeze_axis=True, name="words")
@@ -44,8 +44,8 @@ def lstm(layers, hidden, steps, vocabulary):
     for step in range(steps):
         x = words[step]
         for layer, (h, c) in enumerate(states):
-            x, c = cell(x, h, c, weights[layer], hidden, "l{}_t{}".format(layer, step))
+            x, c = cell(x, h, c, weights[layer], hidden, f"l{layer}_t{step}")
             states[layer] = [x, c]
-        x = mx.sym.FullyConnected(x, num_hidden=vocabulary, name="fc_t{}".format(step), **classifier)
-        outputs.append(mx.sym.SoftmaxOutput(x, name="softmax_t{}".format(step)))
+        x = mx.sym.FullyConnected(x, num_hidden=vocabulary, name=f"fc_t{step}", **classifier)
+        outputs.append(mx.sym.SoftmaxOutput(x, name=f"softmax_t{step}"))
     return mx.sym.Group(outputs)

@@ -87,7 +87,7 @@ def resnet(units, kind="v1", num_classes=1000):
     for stage, (count, filters) in enumerate(zip(units, FILTERS), start=1):
         for number in range(1, count + 1):
             stride = 2 if number == 1 and stage > 1 else 1
-            x = unit(x, "{}_{}".format(stage, number), filters, stride, first=number == 1)
+            x = unit(x, f"{stage}_{number}", filters, stride, first=number == 1)
     if kind == "v2":
         x = relu(normalised(x, "last"), "last")
     x = mx.sym.Pooling(x, kernel=(7, 7), pool_type="avg", global_pool=True, name="global_pool")

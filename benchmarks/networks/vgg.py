@@ -15,10 +15,10 @@ def vgg16(num_classes=1000):
     x = mx.sym.Variable("data")
     for stage, (layers, filters) in enumerate(STAGES, start=1):
         for layer in range(1, layers + 1):
-            name = "{}_{}".format(stage, layer)
+            name = f"{stage}_{layer}"
             x = mx.sym.Convolution(x, num_filter=filters, kernel=(3, 3), pad=(1, 1), name="conv" + name)
             x = mx.sym.Activation(x, act_type="relu", name="relu" + name)
-        x = mx.sym.Pooling(x, kernel=(2, 2), stride=(2, 2), pool_type="max", name="pool{}".format(stage))
+        x = mx.sym.Pooling(x, kernel=(2, 2), stride=(2, 2), pool_type="max", name=f"pool{stage}")
     x = mx.sym.Flatten(x, name="flatten")
     for layer in ("6", "7"):
         x = mx.sym.FullyConnected(x, num_hidden=4096, name="fc" + layer)
