@@ -14,6 +14,7 @@ from .ndarray.indexing import has_advanced
 from .ndarray.invoke import Leaf, origin_of, tracked, wrap, wrap_result
 from .ndarray.ndarray import STATE_ASSIGNED, Mark, NDArray, select_by_operators
 from .ndarray.recording import STATE
+from .ndarray.sparse_gradients import dense_head, head_of, stand_in, store
 from .ops.registry import Operator, get_operator
 
 __all__ = [
@@ -136,12 +137,17 @@ def _mark(variable: NDArray, gradient: NDArray, req: str) -> None:
     variable._node = None
     if req == "null":
         return
-    data = variable._data
+    if variable._sparse:
+        data = stand_in(variable.shape, variable._values.dtype, variable._values.device)  # type: ignore[attr-defined]
+    else:
+        data = variable._data
     if not data.is_floating_point():
         raise MXNetError(
             f"a variable of dtype {variable.dtype} can't have a gradient; use a floating dtype, or grad_req='null'."
         )
     leaf = data.detach().requires_grad_()
+    if gradient is not None and gradient._sparse:
+        leaf._mx_sparse_grad = True  # type: ignore[attr-defined]
     leaf.register_post_accumulate_grad_hook(partial(_store_gradient, mark))
     leaf._mx_origin = Leaf("variable")  # type: ignore[attr-defined]
     variable._node = leaf
@@ -158,6 +164,10 @@ def _store_gradient(mark: Mark, leaf: Tensor) -> None:
         return
     if gradient.requires_grad:
         gradient = gradient.detach()
+    if gradient.is_sparse or mark.grad._sparse:
+        store(mark.grad, gradient, mark.req == "add")
+        mark.fresh = True
+        return
     target = mark.grad._data
     if mark.req == "add":
         target.add_(gradient)
@@ -197,8 +207,8 @@ def _head_gradient(head: NDArray, given: NDArray | None) -> Tensor:
     if node is None:
         raise MXNetError(_NOT_IN_GRAPH)
     if given is None:
-        return torch.ones_like(head._data)
-    tensor = tracked(given)
+        return torch.ones(node.shape, dtype=node.dtype, device=node.device) if head._sparse else torch.ones_like(node)
+    tensor = head_of(given) if given._sparse else tracked(given)
     if tensor.shape != node.shape:
         raise MXNetError(
             f"backward: the head has shape {head.shape}, its head gradient {given.shape}; expected equal."
@@ -314,12 +324,22 @@ def grad(
                 f"Cannot differentiate with respect to the {position + 1}-th variable because it is unreachable from "
                 "the outputs."
             )
-        gradients.append(wrap_result(type(variable), result, variable._ctx))
+        gradients.append(_as_gradient(variable, result))
     if not (retain or create_graph):
         for head in arrays:
             if head._mark is None:
                 head._node = None
     return gradients
+
+
+def _as_gradient(variable: NDArray, result: Tensor) -> Any:
+    """A new gradient array, of the storage type of the one attached to the variable."""
+    attached = variable._mark.grad if variable._mark is not None else None
+    if attached is None or not attached._sparse:
+        return wrap_result(NDArray if variable._sparse else type(variable), dense_head(result), variable._ctx)
+    gradient = attached.detach()
+    store(gradient, result, False)
+    return gradient
 
 
 class Function:

@@ -90,6 +90,8 @@ def origin_of(array: Any) -> Any:
     """
     node = array._node
     if node is None:
+        if array._sparse:
+            return Leaf("constant")
         node = array._data
     try:
         return node._mx_origin

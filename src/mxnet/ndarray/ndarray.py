@@ -506,13 +506,18 @@ class NDArray:
 
         Args:
             grad_req: "write" (replace), "add" (accumulate) or "null" (none).
-            stype: storage type of the gradient; only "default".
+            stype: storage type of the gradient: "default" (dense), or "row_sparse", which stores only the rows that
+                operators such as Embedding(sparse_grad=True) and dot(csr, x) touch, or "csr".
         """
         from .. import autograd
 
-        if stype not in (None, "default"):
-            raise MXNetError(f"attach_grad: gradient storage {stype!r} is not supported yet; expected 'default'.")
-        autograd.mark_variables([self], [wrap(type(self), torch.zeros_like(self._data), self._ctx)], grad_req)
+        if stype in (None, "default") and not self._sparse:
+            gradient = wrap(type(self), torch.zeros_like(self._data), self._ctx)
+        else:
+            from .sparse import zeros
+
+            gradient = zeros(stype, self.shape, self._ctx, self.dtype)
+        autograd.mark_variables([self], [gradient], grad_req)
 
     @property
     def grad(self) -> Any:

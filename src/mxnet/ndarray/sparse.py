@@ -264,9 +264,7 @@ def cast_storage(data: Any = None, stype: Any = _Null, out: Any = None, name: st
         return invoke(get_operator("cast_storage"), [data], {"stype": stype, **kwargs}, out)
     if STATE.tracer is not None:
         STATE.tracer.refuse(f"cast_storage to {stype}", "use dense arrays inside of hybridized blocks")
-    if STATE.recording and data._node is not None:
-        raise MXNetError(f"cast_storage: gradients don't pass into {stype} arrays yet; detach() the array.")
-    return _returned(from_dense(data, stype), out, kwargs, "cast_storage")
+    return _returned(sparse_ops.as_stype(data, stype), out, kwargs, "cast_storage")
 
 
 def retain(data: Any = None, indices: Any = None, out: Any = None, name: str | None = None, **kwargs: Any) -> Any:
@@ -279,12 +277,9 @@ def retain(data: Any = None, indices: Any = None, out: Any = None, name: str | N
     """
     _require_array("retain", "data", data)
     _require_array("retain", "indices", indices)
-    if not isinstance(data, RowSparseNDArray) or indices.ndim != 1:
-        raise MXNetError(
-            f"retain: data has storage type {data.stype}, indices have shape {indices.shape}; expected row_sparse "
-            "and one axis"
-        )
-    return _returned(sparse_ops.retain(data, indices._data.long()), out, kwargs, "retain")
+    if not isinstance(data, RowSparseNDArray):
+        raise MXNetError(f"retain: data has storage type {data.stype}; expected row_sparse")
+    return _returned(invoke(get_operator("_sparse_retain"), [data, indices], {}), out, kwargs, "retain")
 
 
 gs_retain = retain

@@ -18,9 +18,10 @@ from ..base import MXNetError
 from ..ops.dtypes import dtype_name
 from ..ops.generators import generator_for
 from ..ops.registry import Operator, get_operator
-from .invoke import invoke, run_operator, tracked, wrap, wrap_recorded
+from .invoke import invoke, own, run_operator, wrap, wrap_recorded
 from .ndarray import NDArray
 from .recording import STATE
+from .sparse_gradients import converted, record
 from .sparse_storage import (
     BaseSparseNDArray,
     CSRNDArray,
@@ -31,6 +32,7 @@ from .sparse_storage import (
     wrap_csr,
     zeros_of,
 )
+from .sparse_updates import update
 
 Implementation = Callable[[Operator, Sequence[Any], dict[str, Any]], Any]
 TABLE: dict[str, Implementation] = {}
@@ -52,14 +54,20 @@ def run(op: Operator, arrays: Sequence[Any], attrs: dict[str, Any], out: Any) ->
     if op.takes_csr and not any(isinstance(array, RowSparseNDArray) for array in arrays):
         result = _run_on_csr(op, arrays, attrs)
         return result if out is None else _store(op, result, out)
-    if op.mutates or op.stateful or op.name.endswith("_update"):  # lazy updates would differ from dense ones
-        raise MXNetError(f"{op.name}: sparse arrays are not supported by this operator yet; use .tostype('default').")
+    if op.name.endswith("_update"):
+        return update(op, arrays, attrs, out)
+    changed = [array for name, array in zip(op.inputs, arrays, strict=False) if name in op.mutates]
+    if any(isinstance(array, BaseSparseNDArray) for array in changed):
+        raise MXNetError(f"{op.name}: {', '.join(op.mutates)} can't be sparse; use .tostype('default').")
     result = None
     if any(isinstance(array, BaseSparseNDArray) for array in arrays):
         function = TABLE.get(op.name)
         if function is not None:
             result = function(op, arrays, attrs)
-        if result is None:
+        if result is not None:
+            if STATE.recording and result._node is None:
+                result = record(op, arrays, attrs, result)
+        else:
             _warn(op, arrays)
             result = invoke(op, [_to_dense(array) for array in arrays], attrs)
     else:
@@ -98,6 +106,15 @@ def _to_dense(array: Any) -> Any:
     return array.tostype("default") if isinstance(array, BaseSparseNDArray) else array
 
 
+def as_stype(array: Any, stype: str) -> Any:
+    """An array in a storage type, itself if it has that; tracked if the array is."""
+    if array.stype == stype:
+        return array
+    if array.stype == "default":
+        return converted(array, from_dense(array, stype))
+    return array.tostype("default") if stype == "default" else as_stype(array.tostype("default"), stype)
+
+
 def _warn(op: Operator, arrays: Sequence[Any]) -> None:
     if os.environ.get("MXNET_STORAGE_FALLBACK_LOG_VERBOSE", "1") == "0":
         return
@@ -108,13 +125,6 @@ def _warn(op: Operator, arrays: Sequence[Any]) -> None:
         "Set the environment variable MXNET_STORAGE_FALLBACK_LOG_VERBOSE to 0 to suppress this warning.",
         stacklevel=4,
     )
-
-
-def _constant(op: Operator, arrays: Sequence[Any]) -> None:
-    """Refuse inputs that a gradient would have to pass through, where the result is sparse."""
-    if STATE.recording and any(array._node is not None for array in arrays):
-        raise MXNetError(f"{op.name}: gradients through results that are sparse are not supported yet; detach() or "
-                         "use .tostype('default').")  # fmt: skip
 
 
 def _same_dtype(op: Operator, lhs: Tensor, rhs: Tensor) -> None:
@@ -139,13 +149,14 @@ def _values(array: Any) -> Tensor:
 @_implements(
     "abs", "arcsin", "arcsinh", "arctan", "arctanh", "cbrt", "ceil", "degrees", "expm1", "fix", "floor", "log1p",
     "make_loss", "negative", "radians", "relu", "rint", "round", "sign", "sin", "sinh", "sqrt", "square", "BlockGrad",
-    "tan", "tanh", "trunc", "_copy", "Cast", "_mul_scalar", "_div_scalar", "_scatter_plus_scalar",
+    "tan", "tanh", "trunc", "_copy", "_mul_scalar", "_div_scalar", "_scatter_plus_scalar",
     "_scatter_minus_scalar",
 )  # fmt: skip
 def _on_values(op: Operator, arrays: Sequence[Any], attrs: dict[str, Any]) -> Any:
     """Operators that send zero to zero, and those that are defined to touch stored elements only."""
     array = arrays[0]
-    return array._with_values(op.function(array._values, **attrs))
+    result = op.function(array._values, **attrs)
+    return array._with_values(own(result, [array._values]) if op.is_view else result)
 
 
 _KEEPS_ZERO: dict[str, Callable[[dict[str, Any]], bool]] = {
@@ -239,7 +250,6 @@ def _aligned(op: Operator, lhs: Any, rhs: Any, attrs: dict[str, Any]) -> Any:
 
 def _on_pattern(op: Operator, arrays: Sequence[Any], attrs: dict[str, Any], pattern: Any) -> Any:
     """Apply an operator where `pattern`, one of two arrays, stores elements; the other one is dense and broadcast."""
-    _constant(op, arrays)
     _same_dtype(op, _values(arrays[0]), _values(arrays[1]))
     other = arrays[1] if arrays[0] is pattern else arrays[0]
     if isinstance(pattern, RowSparseNDArray):
@@ -266,8 +276,6 @@ def _broadcast(op: Operator, arrays: Sequence[Any], attrs: dict[str, Any]) -> An
         return None
     if rhs.ndim > 2 or any(extent not in (1, own) for extent, own in zip(rhs.shape[::-1], lhs.shape[::-1])):
         return None  # the result is larger than lhs, or an error that the dense operator explains
-    if STATE.recording and rhs._node is not None:
-        return None
     return _on_pattern(op, arrays, attrs, lhs)
 
 
@@ -276,7 +284,7 @@ def _add_n(op: Operator, arrays: Sequence[Any], attrs: dict[str, Any]) -> Any:
     if not all(isinstance(array, RowSparseNDArray) for array in arrays):
         return None
     add = get_operator("elemwise_add")
-    total = arrays[0]
+    total = arrays[0]._with_values(arrays[0]._values.clone())
     for array in arrays[1:]:
         total = _aligned(add, total, array, {})
     return total
@@ -289,33 +297,31 @@ def _add_n(op: Operator, arrays: Sequence[Any], attrs: dict[str, Any]) -> Any:
 def _dot(op: Operator, arrays: Sequence[Any], attrs: dict[str, Any]) -> Any:
     """csr @ dense (or row_sparse) is dense, csr.T @ dense is row_sparse, dense @ csr is csr.
 
-    ``forward_stype`` chooses another storage for the result. Gradients reach a dense operand if the result is dense.
+    ``forward_stype`` chooses another storage for the result.
     """
     lhs, rhs = arrays
     wanted = attrs["forward_stype"]
     if wanted not in (None, "default", "csr", "row_sparse"):
         raise MXNetError(f"dot: forward_stype is {wanted!r}; expected 'default', 'csr' or 'row_sparse'.")
     flip_a, flip_b = attrs["transpose_a"], attrs["transpose_b"]
-    recorded = STATE.recording and any(array._node is not None for array in arrays)
     plain = lhs.ndim == rhs.ndim == 2 and _values(lhs).is_floating_point()
     if plain and lhs.stype == "csr" and rhs.stype != "csr" and not flip_b:
         _check_product(op, lhs, rhs, flip_a, flip_b)
-        result = _csr_dot(op, lhs, rhs, flip_a, wanted in (None, "row_sparse") and not recorded, attrs)
+        result = _csr_dot(op, lhs, rhs, flip_a, wanted in (None, "row_sparse"), attrs)
     elif plain and lhs.stype == "default" and rhs.stype == "csr" and not flip_a:
         _check_product(op, lhs, rhs, flip_a, flip_b)
-        keep_columns = wanted in (None, "csr") and not flip_b and not recorded
+        keep_columns = wanted in (None, "csr") and not flip_b
         result = _csr_product(lhs, rhs) if keep_columns else _times_csr(op, lhs, rhs, flip_b, attrs)
-        wanted = wanted or ("default" if recorded else "csr")
+        wanted = wanted or "csr"
     else:
         dense = {**attrs, "forward_stype": None}
         _warn(op, arrays)
         result = invoke(op, [_to_dense(lhs), _to_dense(rhs)], dense)
     if wanted in (None, result.stype):
         return result
-    if wanted == "default":
-        return _to_dense(result)
-    _constant(op, [result])
-    return from_dense(_to_dense(result), wanted)
+    if result._node is None and STATE.recording:
+        result = record(op, arrays, attrs, result)
+    return as_stype(result, wanted)
 
 
 def _check_product(op: Operator, lhs: Any, rhs: Any, flip_a: bool, flip_b: bool) -> None:
@@ -345,6 +351,12 @@ def _dense_result(op: Operator, result: Tensor, arrays: Sequence[Any], attrs: di
     return wrap_recorded(NDArray, result, ctx, (op, attrs, origins, 0))
 
 
+def _recorded_by_torch(csr: Any, dense: Any) -> bool:
+    """Whether a product is recorded by torch, which can differentiate it again, rather than with a row-sparse gradient."""
+    node = dense._node
+    return STATE.recording and csr._node is None and node is not None and not getattr(node, "_mx_sparse_grad", False)
+
+
 def _csr_dot(op: Operator, lhs: Any, rhs: Any, flip: bool, keep_rows: bool, attrs: dict[str, Any]) -> Any:
     rows, columns, values = lhs._entries()
     height, width = lhs.shape
@@ -359,8 +371,9 @@ def _csr_dot(op: Operator, lhs: Any, rhs: Any, flip: bool, keep_rows: bool, attr
         rows, columns = (places, columns) if flip else (rows, places)
         height, width = (stored.numel(), width) if flip else (height, stored.numel())
         rhs = wrap(NDArray, rhs._values, rhs._ctx)
-    with torch.set_grad_enabled(STATE.recording):
-        dense = tracked(rhs) if STATE.recording else rhs._data
+    by_torch = _recorded_by_torch(lhs, rhs)
+    with torch.set_grad_enabled(by_torch):
+        dense = rhs._node if by_torch else rhs._data
         if not flip:
             return _dense_result(
                 op, _multiply_entries(rows, columns, values, (height, width), dense), (lhs, rhs), attrs
@@ -368,6 +381,7 @@ def _csr_dot(op: Operator, lhs: Any, rhs: Any, flip: bool, keep_rows: bool, attr
         if not keep_rows:
             result = _multiply_entries(columns, rows, values, (width, height), dense)
             return _dense_result(op, result, (lhs, rhs), attrs)
+    dense = rhs._data
     kept, places = torch.unique(columns, return_inverse=True)
     result = _multiply_entries(places, rows, values, (kept.numel(), height), dense)
     shape = (lhs.shape[1], dense.shape[1])
@@ -377,8 +391,9 @@ def _csr_dot(op: Operator, lhs: Any, rhs: Any, flip: bool, keep_rows: bool, attr
 def _times_csr(op: Operator, lhs: Any, rhs: Any, flip: bool, attrs: dict[str, Any]) -> Any:
     rows, columns, values = rhs._entries()
     places, shape = ((rows, columns), rhs.shape) if flip else ((columns, rows), rhs.shape[::-1])
-    with torch.set_grad_enabled(STATE.recording):
-        dense = tracked(lhs) if STATE.recording else lhs._data
+    by_torch = _recorded_by_torch(rhs, lhs)
+    with torch.set_grad_enabled(by_torch):
+        dense = lhs._node if by_torch else lhs._data
         return _dense_result(op, _multiply_entries(*places, values, shape, dense.T).T, (lhs, rhs), attrs)
 
 
@@ -513,24 +528,32 @@ def _concat(op: Operator, arrays: Sequence[Any], attrs: dict[str, Any]) -> Any:
     return csr_of_entries(rows, columns, values, (starts[-1], first.shape[1]), first._ctx)
 
 
+@_implements("Embedding", "_contrib_SparseEmbedding")
+def _embedding(op: Operator, arrays: Sequence[Any], attrs: dict[str, Any]) -> Any:
+    """A row_sparse weight: rows that are not stored are zero."""
+    data, weight = arrays
+    if data.stype != "default" or weight.stype != "row_sparse":
+        return None
+    if weight.shape != (attrs["input_dim"], attrs["output_dim"]):
+        raise MXNetError(
+            f"{op.name}: weight has shape {weight.shape}; expected {(attrs['input_dim'], attrs['output_dim'])}."
+        )
+    rows = data._data.long().clamp(0, attrs["input_dim"] - 1)
+    result = weight._read_rows(rows.flatten())
+    return wrap(NDArray, result.reshape(*rows.shape, weight.shape[1]), data._ctx)
+
+
 @_implements("_sparse_retain")
 def _retain(op: Operator, arrays: Sequence[Any], attrs: dict[str, Any]) -> Any:
     data, indices = arrays
-    if not isinstance(data, RowSparseNDArray) or indices.stype != "default" or indices.ndim != 1:
-        return None
-    _constant(op, arrays)
+    if data.stype != "row_sparse" or indices.stype != "default" or indices.ndim != 1:
+        raise MXNetError(
+            f"retain: data has storage type {data.stype}, indices have shape {indices.shape}; expected row_sparse "
+            "and one axis"
+        )
     return retain(data, indices._data.long())
 
 
 def retain(data: RowSparseNDArray, rows: Tensor) -> RowSparseNDArray:
     """The rows with these numbers, in the order given; rows that are not stored are zero."""
-    data._trusted()
-    stored, values = data._aux[0], data._values
-    result = torch.zeros((rows.numel(), *values.shape[1:]), dtype=values.dtype, device=values.device)
-    if stored.numel() and rows.numel():
-        order = stored.argsort()
-        places = torch.searchsorted(stored[order], rows).clamp_(max=stored.numel() - 1)
-        found = order[places]
-        hit = stored[found] == rows
-        result[hit] = values[found[hit]]
-    return make(RowSparseNDArray, result, (rows,), data.shape, data._ctx)
+    return make(RowSparseNDArray, data._read_rows(rows), (rows,), data.shape, data._ctx)

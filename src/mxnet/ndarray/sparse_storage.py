@@ -1,7 +1,8 @@
 """Arrays that keep only part of their elements, and conversions between kinds of storage.
 
-An array holds torch tensors that are never written in place: assignment puts others in their stead, so that arrays may
-share them. Memory is proportional to the stored elements (and, for csr, to the number of rows).
+Memory is proportional to the stored elements (and, for csr, to the number of rows). An array holds torch tensors. Those
+of indices are never written in place, so that arrays may share them; those of elements only by update operators (lazy
+updates of rows): assignment puts others in their stead.
 """
 
 from __future__ import annotations
@@ -79,6 +80,10 @@ class BaseSparseNDArray(NDArray):
         self._values, self._aux, self._size = other._values, other._aux, other._size
         self._ctx, self._checked = other._ctx, other._checked
         self._node = self._mark = None
+
+    def _replace(self, other: BaseSparseNDArray) -> None:
+        """Take the elements of an array of this shape; what this array is in a graph stays."""
+        self._values, self._aux, self._checked = other._values, other._aux, other._checked
 
     @property
     def _data(self) -> Tensor:  # type: ignore[override]
@@ -194,11 +199,17 @@ class BaseSparseNDArray(NDArray):
             raise TypeError(str(error)) from None
         if not copy and wanted == self._values.dtype:
             return self
-        return self._with_values(self._values.to(wanted))
+        return self._converted(self._with_values(self._values.to(wanted, copy=True)))
+
+    def _converted(self, result: Any) -> Any:
+        """A result that has the values of this array, tracked if the array is."""
+        from .sparse_gradients import converted
+
+        return converted(self, result)
 
     def copy(self) -> Any:
         """A copy on the same device."""
-        return self._with_values(self._values)
+        return self._converted(self._with_values(self._values.clone()))
 
     __copy__ = copy
 
@@ -207,8 +218,8 @@ class BaseSparseNDArray(NDArray):
         return copied
 
     def detach(self) -> Any:
-        """A copy that is in no graph."""
-        return self.copy()
+        """An array that shares memory and is in no graph."""
+        return self._with_values(self._values)
 
     def tostype(self, stype: str) -> Any:
         """A copy in another storage type: "default", or the array's own.
@@ -221,7 +232,7 @@ class BaseSparseNDArray(NDArray):
             return self.copy()
         if stype != "default":
             raise MXNetError(f"tostype: stype is {stype!r}; expected 'default', 'csr' or 'row_sparse'.")
-        return wrap(NDArray, self._dense(), self._ctx)
+        return self._converted(wrap(NDArray, self._dense(), self._ctx))
 
     def copyto(self, other: Any) -> Any:
         """Copy into another array (of equal shape, dense or of this storage type), or to a new array on a device.
@@ -234,7 +245,8 @@ class BaseSparseNDArray(NDArray):
         if isinstance(other, Context):
             device = other.torch_device
             aux = tuple(tensor.to(device) for tensor in self._aux)
-            return make(type(self), self._values.to(device), aux, self._size, other, checked=self._checked)
+            copied = make(type(self), self._values.to(device, copy=True), aux, self._size, other, checked=self._checked)
+            return self._converted(copied)
         if not isinstance(other, NDArray):
             raise TypeError(f"copyto does not support type {type(other)}")
         if other.stype not in ("default", self.stype):
@@ -254,11 +266,14 @@ class BaseSparseNDArray(NDArray):
                 f"{type(self).__name__}: the value has shape {source.shape}, the array {self._size}; expected equal."
             )
         if STATE.recording and source._node is not None:
-            raise MXNetError(f"{type(self).__name__}: gradients don't pass into sparse arrays yet; detach the value.")
+            raise MXNetError(
+                f"{type(self).__name__}: an assignment to a sparse array is not recorded; detach() the value, or "
+                "compute with its tostype()."
+            )
         if source.stype not in ("default", self.stype):
             raise TypeError(f"copyto does not support destination NDArray stype {self.stype}")
         converted = from_dense(source, self.stype) if source.stype == "default" else source
-        self._take(converted.astype(self.dtype).copyto(self._ctx))
+        self._take(converted.detach().astype(self.dtype, copy=False).copyto(self._ctx))
 
     def reshape(self, *shape: Any, **kwargs: Any) -> Any:
         """Not available for sparse arrays; raises NotSupportedForSparseNDArray."""
@@ -307,12 +322,14 @@ class BaseSparseNDArray(NDArray):
             raise TypeError(f"type {type(value)} not supported")
 
     def attach_grad(self, grad_req: str = "write", stype: str | None = None) -> None:
-        """Not available yet; raises MXNetError."""
-        raise MXNetError(f"attach_grad: gradients with respect to a {type(self).__name__} are not supported yet.")
+        """Make this array a variable with a gradient array of zeros.
 
-    def backward(self, out_grad: Any = None, retain_graph: bool = False, train_mode: bool = True) -> None:
-        """Not available yet; raises MXNetError."""
-        raise MXNetError(f"backward: gradients of a {type(self).__name__} are not supported yet.")
+        Args:
+            grad_req: "write", "add" or "null".
+            stype: storage type of the gradient; default that of the array. A row_sparse one stores only rows that the
+                computation touched.
+        """
+        super().attach_grad(grad_req, stype or self.stype)
 
 
 class CSRNDArray(BaseSparseNDArray):
@@ -460,6 +477,38 @@ class RowSparseNDArray(BaseSparseNDArray):
         dense = torch.zeros(self._size, dtype=values.dtype, device=values.device)
         return dense.index_copy_(0, self._aux[0], values)
 
+    def _places(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Where rows with these numbers are stored, and which of them are (elsewhere the place has no meaning)."""
+        stored = self._trusted()._aux[0]
+        if not stored.numel():
+            return torch.zeros_like(rows), torch.zeros(rows.shape, dtype=torch.bool, device=rows.device)
+        order = None if _is_rising(stored) else stored.argsort()
+        ordered = stored if order is None else stored[order]
+        places = torch.searchsorted(ordered, rows).clamp_(max=stored.numel() - 1)
+        return places if order is None else order[places], ordered[places] == rows
+
+    def _read_rows(self, rows: Tensor) -> Tensor:
+        """A copy of the rows with these numbers; zero where they are not stored."""
+        places, hit = self._places(rows)
+        if bool(hit.all()):
+            return self._values[places]
+        result = torch.zeros((rows.numel(), *self._size[1:]), dtype=self._values.dtype, device=self._values.device)
+        result[hit] = self._values[places[hit]]
+        return result
+
+    def _write_rows(self, rows: Tensor, values: Tensor) -> None:
+        """Set the rows with these rising numbers, in place where all are stored already."""
+        places, hit = self._places(rows)
+        if bool(hit.all()):
+            self._values.index_copy_(0, places, values)
+            return
+        stored = self._aux[0]
+        joined = torch.cat([stored, rows]).unique()
+        result = torch.zeros((joined.numel(), *self._size[1:]), dtype=self._values.dtype, device=self._values.device)
+        result[torch.searchsorted(joined, stored)] = self._values
+        result[torch.searchsorted(joined, rows)] = values
+        self._replace(make(RowSparseNDArray, result, (joined,), self._size, self._ctx, checked=True))
+
     def __getitem__(self, key: Any) -> RowSparseNDArray:
         """``array[:]``, the array itself; other keys raise TypeError (int), ValueError."""
         if isinstance(key, int):
@@ -491,6 +540,15 @@ class RowSparseNDArray(BaseSparseNDArray):
         from .sparse import retain
 
         return retain(self, indices, out=out, name=name, **kwargs)
+
+
+def _is_rising(indices: Tensor) -> bool:
+    """Whether each index is larger than the one before; what is found is kept with the tensor."""
+    try:
+        return indices._mx_rising  # type: ignore[attr-defined, no-any-return]
+    except AttributeError:
+        indices._mx_rising = rising = bool((indices.diff() > 0).all())  # type: ignore[attr-defined]
+        return rising
 
 
 CLASSES = {"csr": CSRNDArray, "row_sparse": RowSparseNDArray}

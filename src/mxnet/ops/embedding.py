@@ -26,21 +26,46 @@ def embedding(
         data: indices of any shape and numeric dtype, rounded towards zero; those out of range take the nearest row.
         weight: (input_dim, output_dim).
         dtype: dtype of weight where shape and dtype are inferred.
-        sparse_grad: accepted for compatibility; the gradient of weight is dense.
+        sparse_grad: where weight is a variable with a row_sparse gradient array, its gradient holds only the rows that
+            data asks for.
     Returns: (*data.shape, output_dim), dtype of weight.
     Raises: MXNetError if weight hasn't the shape that the attributes say.
     """
+    return _rows(data, weight, input_dim, output_dim, sparse_grad)
+
+
+@operator("_contrib_SparseEmbedding")
+def sparse_embedding(
+    data: Tensor, weight: Tensor, *, input_dim: int, output_dim: int, dtype: WeightDType = "float32",
+    deterministic: bool = False,
+) -> Tensor:  # fmt: skip
+    """`Embedding` with sparse_grad=True; deprecated in MXNet.
+
+    Args:
+        data, weight, dtype: see `Embedding`.
+        deterministic: has no meaning here: the order of additions never varies.
+    Returns: (*data.shape, output_dim), dtype of weight.
+    Raises: MXNetError if weight hasn't the shape that the attributes say.
+    """
+    return _rows(data, weight, input_dim, output_dim, True)
+
+
+def _rows(data: Tensor, weight: Tensor, input_dim: int, output_dim: int, sparse_grad: bool) -> Tensor:
     if weight.shape != (input_dim, output_dim):
         raise MXNetError(f"Embedding: weight has shape {tuple(weight.shape)}; expected {(input_dim, output_dim)}.")
     index = data.clamp(0, input_dim - 1) if data.dtype is int64 else data.long().clamp_(0, input_dim - 1)
+    if sparse_grad and getattr(weight, "_mx_sparse_grad", False):  # a mark of autograd.mark_variables
+        return embedding_of(weight, index, sparse=True)
     return embedding_of(weight, index)
 
 
+@sparse_embedding.infer_arguments
 @embedding.infer_arguments
 def _(*, input_dim: int, output_dim: int, **_: Any) -> dict[str, PartialShape]:
     return {"weight": (input_dim, output_dim)}
 
 
+@sparse_embedding.infer_shape
 @embedding.infer_shape
 def _(
     inputs: Sequence[PartialShape], outputs: Sequence[PartialShape], *, input_dim: int, output_dim: int, **_: Any
@@ -52,6 +77,7 @@ def _(
     return [data, (input_dim, output_dim)], [result]
 
 
+@sparse_embedding.infer_dtype
 @embedding.infer_dtype
 def _(
     inputs: Sequence[str | None], outputs: Sequence[str | None], *, dtype: str, **_: Any

@@ -332,15 +332,13 @@ def space_to_depth(data: Tensor, *, block_size: int) -> Tensor:
 
 @operator("cast_storage", aliases=("_sparse_cast_storage",), view=True)
 def cast_storage(data: Tensor, *, stype: str) -> Tensor:
-    """data in another storage type; only dense arrays ("default") are known so far.
+    """data in another storage type: "default", "csr" (matrices only) or "row_sparse".
 
-    Raises: MXNetError for "csr" and "row_sparse".
+    Raises: MXNetError for other storage types.
     """
-    if stype != "default":
-        if stype not in ("csr", "row_sparse"):
-            raise MXNetError(f"cast_storage: stype is {stype!r}; expected 'default', 'csr' or 'row_sparse'.")
-        raise MXNetError(f"cast_storage: the storage type {stype!r} is not supported; use stype='default'.")
-    return data
+    if stype not in ("default", "csr", "row_sparse"):
+        raise MXNetError(f"cast_storage: stype is {stype!r}; expected 'default', 'csr' or 'row_sparse'.")
+    return data  # what it is stored in, the caller decides
 
 
 @operator("_copyto", view=True)
