@@ -158,9 +158,20 @@ def test_numbers_stay_the_same_while_counting():
     assert torch.equal(expected, counted)
 
 
-def test_sparse_tensors_are_refused():
-    with StorageCounter(), pytest.raises(NotImplementedError, match="storage"):
-        torch.eye(3).to_sparse()
+def test_sparse_tensors_count_by_their_elements_and_indices():
+    with StorageCounter() as counter:
+        made = torch.sparse_coo_tensor([[1, 5]], torch.ones(2, 3), (9, 3), check_invariants=False)
+    assert counter.live == 2 * 8 + 6 * 4
+    del made
+    assert counter.live == 0
+    array = mx.nd.sparse.row_sparse_array(([[1, 2]], [3]), shape=(5, 2))
+    with StorageCounter(weights=[array]) as counter:
+        copied = array.copy()
+    assert counter.given == {"weights": 16} and counter.live == 8
+    assert copied.nbytes == 16
+    with StorageCounter(), pytest.raises(NotImplementedError, match="layout"):
+        torch.eye(4).to_sparse_bsr((2, 2))
+
 
 
 def test_arrays_recorded_by_mxnet():

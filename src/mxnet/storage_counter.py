@@ -35,7 +35,7 @@ class StorageCounter(TorchDispatchMode):
 
     Args:
         given: groups of arrays or tensors (None for none), by name.
-    Raises: NotImplementedError for a tensor without a storage of its own, such as a sparse one.
+    A sparse array or tensor counts by what holds its elements and their indices.
 
     >>> weight, data = torch.ones(8, 4), torch.ones(2, 4)
     >>> with StorageCounter(parameters=[weight], inputs=[data]) as counter:
@@ -95,6 +95,20 @@ class StorageCounter(TorchDispatchMode):
 
 def _storages(arrays: Any) -> Iterator[torch.UntypedStorage]:
     for leaf in tree_iter(arrays):
+        if getattr(leaf, "_sparse", False):  # a sparse NDArray
+            yield from (tensor.untyped_storage() for tensor in leaf.handle)
+            continue
         tensor = getattr(leaf, "_data", leaf)  # an NDArray holds its tensor there
         if isinstance(tensor, Tensor):
-            yield tensor.untyped_storage()
+            yield from (part.untyped_storage() for part in _parts(tensor))
+
+
+def _parts(tensor: Tensor) -> tuple[Tensor, ...]:
+    """The tensors with a storage of their own that make up a tensor."""
+    if tensor.layout is torch.strided:
+        return (tensor,)
+    if tensor.layout is torch.sparse_coo:
+        return tensor._indices(), tensor._values()
+    if tensor.layout is torch.sparse_csr:
+        return tensor.crow_indices(), tensor.col_indices(), tensor.values()
+    raise NotImplementedError(f"StorageCounter: tensors of layout {tensor.layout} can't be counted.")

@@ -35,7 +35,9 @@ def stand_in(shape: Sequence[int], dtype: torch.dtype, device: torch.device) -> 
 
 def rows_tensor(rows: Tensor, values: Tensor, shape: Sequence[int], unique: bool = False) -> Tensor:
     """A COO tensor of rows; `unique` says that their numbers rise."""
-    return torch.sparse_coo_tensor(rows[None], values, tuple(shape), is_coalesced=unique or None, check_invariants=False)
+    return torch.sparse_coo_tensor(
+        rows[None], values, tuple(shape), is_coalesced=unique or None, check_invariants=False
+    )
 
 
 def dense_head(head: Tensor) -> Tensor:
@@ -199,7 +201,9 @@ def _by_dense_copies(
 
 
 @_rule("_copy", "_copyto", "elemwise_add", "_grad_add", "add_n", "cast_storage")
-def _pass(op: Operator, arrays: Sequence[Any], attrs: dict[str, Any], head: Tensor, wanted: Sequence[bool]) -> Any:
+def _pass(
+    op: Operator, arrays: Sequence[Any], attrs: dict[str, Any], head: Tensor, wanted: Sequence[bool]
+) -> Any:  # fmt: skip
     heads = []
     for array in arrays:
         values = array._values if array._sparse else array._data
@@ -208,12 +212,16 @@ def _pass(op: Operator, arrays: Sequence[Any], attrs: dict[str, Any], head: Tens
 
 
 @_rule("elemwise_sub")
-def _pass_difference(op: Operator, arrays: Sequence[Any], attrs: dict[str, Any], head: Tensor, wanted: Sequence[bool]) -> Any:
+def _pass_difference(
+    op: Operator, arrays: Sequence[Any], attrs: dict[str, Any], head: Tensor, wanted: Sequence[bool]
+) -> Any:  # fmt: skip
     return head, -head
 
 
 @_rule("negative", "_mul_scalar", "_div_scalar")
-def _scale(op: Operator, arrays: Sequence[Any], attrs: dict[str, Any], head: Tensor, wanted: Sequence[bool]) -> Any:
+def _scale(
+    op: Operator, arrays: Sequence[Any], attrs: dict[str, Any], head: Tensor, wanted: Sequence[bool]
+) -> Any:  # fmt: skip
     """Operators that scale; the head scales as the data do."""
     if not head.is_sparse:
         return (op.function(head, **attrs),)
@@ -221,7 +229,9 @@ def _scale(op: Operator, arrays: Sequence[Any], attrs: dict[str, Any], head: Ten
 
 
 @_rule("abs", "square", "relu", "sign", "ceil", "fix", "floor", "rint", "round", "trunc", "BlockGrad", "zeros_like")
-def _on_stored_rows(op: Operator, arrays: Sequence[Any], attrs: dict[str, Any], head: Tensor, wanted: Sequence[bool]) -> Any:
+def _on_stored_rows(
+    op: Operator, arrays: Sequence[Any], attrs: dict[str, Any], head: Tensor, wanted: Sequence[bool]
+) -> Any:  # fmt: skip
     """Operators whose derivative is zero where the data are zero: only stored rows have a gradient."""
     array = arrays[0]
     if array.stype != "row_sparse":
@@ -237,7 +247,9 @@ def _on_stored_rows(op: Operator, arrays: Sequence[Any], attrs: dict[str, Any], 
 
 
 @_rule("_square_sum")
-def _square_sum(op: Operator, arrays: Sequence[Any], attrs: dict[str, Any], head: Tensor, wanted: Sequence[bool]) -> Any:
+def _square_sum(
+    op: Operator, arrays: Sequence[Any], attrs: dict[str, Any], head: Tensor, wanted: Sequence[bool]
+) -> Any:  # fmt: skip
     array = arrays[0]
     axis = attrs["axis"]
     axis = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
@@ -249,19 +261,25 @@ def _square_sum(op: Operator, arrays: Sequence[Any], attrs: dict[str, Any], head
 
 
 @_rule("_sparse_retain")
-def _retain(op: Operator, arrays: Sequence[Any], attrs: dict[str, Any], head: Tensor, wanted: Sequence[bool]) -> Any:
+def _retain(
+    op: Operator, arrays: Sequence[Any], attrs: dict[str, Any], head: Tensor, wanted: Sequence[bool]
+) -> Any:  # fmt: skip
     rows = arrays[1]._data.long().unique()
     return rows_tensor(rows, rows_at(head, rows), arrays[0].shape, unique=True), None
 
 
 @_rule("Embedding", "_contrib_SparseEmbedding")
-def _embedding(op: Operator, arrays: Sequence[Any], attrs: dict[str, Any], head: Tensor, wanted: Sequence[bool]) -> Any:
+def _embedding(
+    op: Operator, arrays: Sequence[Any], attrs: dict[str, Any], head: Tensor, wanted: Sequence[bool]
+) -> Any:  # fmt: skip
     rows = arrays[0]._data.long().clamp(0, attrs["input_dim"] - 1).flatten()
     return None, rows_tensor(rows, dense_head(head).reshape(rows.numel(), -1), arrays[1].shape)
 
 
 @_rule("dot")
-def _dot(op: Operator, arrays: Sequence[Any], attrs: dict[str, Any], head: Tensor, wanted: Sequence[bool]) -> Any:
+def _dot(
+    op: Operator, arrays: Sequence[Any], attrs: dict[str, Any], head: Tensor, wanted: Sequence[bool]
+) -> Any:  # fmt: skip
     """With one csr factor the gradient of the other is a product of the csr with the head, row-sparse where it can be.
 
     That of the csr factor itself is found on dense copies.

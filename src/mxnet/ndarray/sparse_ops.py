@@ -352,7 +352,7 @@ def _dense_result(op: Operator, result: Tensor, arrays: Sequence[Any], attrs: di
 
 
 def _recorded_by_torch(csr: Any, dense: Any) -> bool:
-    """Whether a product is recorded by torch, which can differentiate it again, rather than with a row-sparse gradient."""
+    """Whether torch records a product, which it can differentiate again; not where the gradient is row-sparse."""
     node = dense._node
     return STATE.recording and csr._node is None and node is not None and not getattr(node, "_mx_sparse_grad", False)
 

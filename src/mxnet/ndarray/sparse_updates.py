@@ -18,14 +18,14 @@ from .invoke import invoke
 from .sparse_gradients import array_of, head_of
 from .sparse_storage import RowSparseNDArray
 
-#: operator -> whether these attributes ask for a lazy update when the gradient is row_sparse
-LAZY: dict[str, Callable[[dict[str, Any]], bool]] = {
-    "sgd_update": lambda attrs: attrs["lazy_update"],
-    "sgd_mom_update": lambda attrs: attrs["lazy_update"],
-    "adam_update": lambda attrs: attrs["lazy_update"],
-    "ftrl_update": lambda attrs: True,
-    "_sparse_adagrad_update": lambda attrs: True,
-    "_contrib_group_adagrad_update": lambda attrs: True,
+#: operator -> whether the update of this weight with these attributes is lazy when the gradient is row_sparse
+LAZY: dict[str, Callable[[dict[str, Any], Any], bool]] = {
+    "sgd_update": lambda attrs, weight: attrs["lazy_update"],
+    "sgd_mom_update": lambda attrs, weight: attrs["lazy_update"],
+    "adam_update": lambda attrs, weight: attrs["lazy_update"],
+    "ftrl_update": lambda attrs, weight: weight.stype == "row_sparse",
+    "_sparse_adagrad_update": lambda attrs, weight: True,
+    "_contrib_group_adagrad_update": lambda attrs, weight: True,
 }
 
 
@@ -46,7 +46,7 @@ def update(op: Operator, arrays: Sequence[Any], attrs: dict[str, Any], out: Any)
         raise MXNetError(f"{op.name}: grad has shape {grad.shape}; expected {weight.shape}, the shape of weight.")
     if any(array._sparse and array.stype != "row_sparse" for array in arrays):
         raise MXNetError(f"{op.name}: got storage types {[array.stype for array in arrays]}; csr can't be updated.")
-    if isinstance(grad, RowSparseNDArray) and LAZY.get(op.name, lambda attrs: False)(attrs):
+    if isinstance(grad, RowSparseNDArray) and op.name in LAZY and LAZY[op.name](attrs, weight):
         _update_rows(op, target, grad, arrays[2:], attrs)
     else:
         _update_all(op, [target, *arrays[1:]], attrs)

@@ -37,13 +37,13 @@ def embedding(
 @operator("_contrib_SparseEmbedding")
 def sparse_embedding(
     data: Tensor, weight: Tensor, *, input_dim: int, output_dim: int, dtype: WeightDType = "float32",
-    deterministic: bool = False,
+    sparse_grad: bool = False,
 ) -> Tensor:  # fmt: skip
     """`Embedding` with sparse_grad=True; deprecated in MXNet.
 
     Args:
         data, weight, dtype: see `Embedding`.
-        deterministic: has no meaning here: the order of additions never varies.
+        sparse_grad: has no meaning here, as in MXNet: the gradient is sparse where that of `Embedding` would be.
     Returns: (*data.shape, output_dim), dtype of weight.
     Raises: MXNetError if weight hasn't the shape that the attributes say.
     """

@@ -50,7 +50,8 @@ class Adam(Optimizer):
 
     def create_state(self, index: Index, weight: NDArray) -> State:
         """The running means of the gradient and of its square."""
-        return zeros_like(weight), zeros_like(weight)
+        stype = weight.stype if self.lazy_update else "default"
+        return zeros_like(weight, stype=stype), zeros_like(weight, stype=stype)
 
     def update(self, index: Index, weight: NDArray, grad: NDArray, state: State) -> None:
         """Update one parameter and its state in place."""
@@ -80,7 +81,7 @@ class AdaGrad(Optimizer):
 
     def create_state(self, index: Index, weight: NDArray) -> State:
         """The sum of squared gradients."""
-        return zeros_like(weight)
+        return zeros_like(weight, stype=weight.stype)
 
     def update(self, index: Index, weight: NDArray, grad: NDArray, state: State) -> None:
         """Update one parameter and its state in place."""
@@ -124,7 +125,7 @@ class RMSProp(Optimizer):
 
     def create_state(self, index: Index, weight: NDArray) -> State:
         """The running mean of the squared gradient; with centered, also that of the gradient, and the momentum."""
-        return tuple(zeros_like(weight) for _ in range(3 if self.centered else 1))
+        return tuple(zeros_like(weight, stype=weight.stype) for _ in range(3 if self.centered else 1))
 
     def update(self, index: Index, weight: NDArray, grad: NDArray, state: State) -> None:
         """Update one parameter and its state in place."""
@@ -195,7 +196,7 @@ class Ftrl(Optimizer):
 
     def create_state(self, index: Index, weight: NDArray) -> State:
         """``z``, the sum of corrected gradients, and ``n``, that of squared gradients."""
-        return zeros_like(weight), zeros_like(weight)
+        return zeros_like(weight, stype=weight.stype), zeros_like(weight, stype=weight.stype)
 
     def update(self, index: Index, weight: NDArray, grad: NDArray, state: State) -> None:
         """Update one parameter and its state in place."""

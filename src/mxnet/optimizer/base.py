@@ -23,9 +23,9 @@ def is_low_precision(weight: NDArray) -> bool:
     return str(getattr(weight.dtype, "__name__", weight.dtype)) in ("float16", "bfloat16")
 
 
-def zeros_like(weight: NDArray, dtype: Any = None) -> NDArray:
-    """An array of zeros like weight, on its device, to hold a state."""
-    return zeros(weight.shape, weight.context, dtype=dtype or weight.dtype)
+def zeros_like(weight: NDArray, dtype: Any = None, stype: str = "default") -> NDArray:
+    """An array of zeros like weight, on its device, to hold a state; stype is its storage type."""
+    return zeros(weight.shape, weight.context, dtype=dtype or weight.dtype, stype=stype)
 
 
 class Optimizer:

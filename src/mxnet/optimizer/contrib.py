@@ -30,7 +30,7 @@ class GroupAdaGrad(Optimizer):
         """The sums of mean squared gradients: (rows, 1)."""
         if len(weight.shape) != 2:
             raise MXNetError(f"GroupAdaGrad: the weight has shape {weight.shape}; expected (rows, columns).")
-        return zeros((weight.shape[0], 1), weight.context, dtype=weight.dtype)
+        return zeros((weight.shape[0], 1), weight.context, dtype=weight.dtype, stype=weight.stype)
 
     def update(self, index: Index, weight: NDArray, grad: NDArray, state: State) -> None:
         """Update one parameter and its state in place."""

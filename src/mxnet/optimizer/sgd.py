@@ -78,6 +78,10 @@ class SGD(MasterCopyLast):
         self.lazy_update = lazy_update
         self.aggregate_num = aggregation_size()
 
+    def create_state(self, index: Index, weight: NDArray) -> State:
+        """The momentum, or None without one; for lazy updates its storage type is that of the weight."""
+        return zeros_like(weight, stype=weight.stype if self.lazy_update else "default") if self.momentum else None
+
     def _update(self, index: Any, weight: Any, grad: Any, state: Any, master: Any) -> None:
         lr, wd = self._begin(index, weight, grad)
         given: dict[str, Any] = {"lr": lr, "wd": wd, **self._gradient_attributes()}
@@ -95,10 +99,13 @@ class SGD(MasterCopyLast):
 
     def update(self, index: Any, weight: Any, grad: Any, state: Any) -> None:
         """Update one parameter and its state in place; with lists, several parameters of one dtype at once."""
-        if isinstance(index, list | tuple):
+        if not isinstance(index, list | tuple):
+            self._update(index, weight, grad, state, None)
+        elif all(array.stype == "default" for array in (*weight, *grad)):
             update_several(self, index, weight, [(g, s) for g, s in zip(grad, state, strict=True)], low=False)
         else:
-            self._update(index, weight, grad, state, None)
+            for one in zip(index, weight, grad, state, strict=True):
+                self._update(*one, None)
 
     def update_multi_precision(self, index: Any, weight: Any, grad: Any, state: Any) -> None:
         """`update`, on the float32 copies of weights of half precision."""
@@ -180,7 +187,7 @@ class Signum(Optimizer):
 
     def create_state(self, index: Index, weight: NDArray) -> State:
         """The running mean, or None without momentum."""
-        return zeros_like(weight) if self.momentum else None
+        return zeros_like(weight, stype=weight.stype) if self.momentum else None
 
     def update(self, index: Index, weight: NDArray, grad: NDArray, state: State) -> None:
         """Update one parameter and its state in place."""
