@@ -30,6 +30,7 @@ Inputs are descriptions; the data is made from them the same way in both places,
     integers(*shape, low=-4, high=5, dtype="float32")      whole numbers in [low, high), with repetitions
     distinct(*shape, dtype="float32")                      a shuffled ladder -n/4 .. n/4 in halves, no two alike
     values(nested_list, dtype="float32")                   exactly these, nan and inf included
+    mixed(*shape, numbers=(...), low, high, dtype)         uniform, with these numbers in every second place
 
 dtype may be "bfloat16". What is recorded and compared, in `case`: all visible outputs (number, shape, dtype, values);
 the gradients of the inputs chosen by ``grad``, for head gradients that differ at each element; the inputs that the call
@@ -77,6 +78,11 @@ class Input:
             data = ((random.permutation(size) - size // 2) / 2).reshape(self.shape)
             if not self.is_float:
                 data = data * 2
+        elif self.kind == "mixed":
+            low, high, numbers = self.parameters
+            data = random.uniform(low, high, self.shape)
+            places = data.reshape(-1)[::2]
+            places[:] = np.resize(np.asarray(numbers, "float64"), places.shape)
         else:
             data = np.asarray(self.parameters, dtype="float64" if self.is_float else self.dtype)
         return to_dtype(data, self.dtype)
@@ -100,6 +106,11 @@ def distinct(*shape, dtype="float32"):
 def values(data, dtype="float32"):
     """Exactly these numbers (a nested list)."""
     return Input("values", np.shape(data), dtype, data)
+
+
+def mixed(*shape, numbers, low=-1.0, high=1.0, dtype="float32"):
+    """Real numbers in [low, high), and those of `numbers` in turn in every second place."""
+    return Input("mixed", shape, dtype, (low, high, tuple(numbers)))
 
 
 def to_dtype(data, dtype):
@@ -149,6 +160,11 @@ class Case:
         """A checksum of all that decides the recorded values."""
         told = (self.op, self.names, self.inputs, sorted(self.attrs.items()), self.grad, self.training, self.out)
         return zlib.crc32(repr(told).encode())
+
+    @property
+    def is_empty(self):
+        """Whether an input has no elements; MXNet takes that as a shape only where NumPy's shapes are switched on."""
+        return any(0 in item.shape for item in self.inputs)
 
     def arrays(self):
         """The data of the inputs."""
