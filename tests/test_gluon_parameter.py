@@ -174,6 +174,24 @@ def test_trainer_on_several_devices_equals_one():
         np.testing.assert_allclose(other, weights[0], rtol=1e-6)
 
 
+@pytest.mark.parametrize("on_store", [None, True, False])
+def test_first_step_makes_parameters_alike_on_all_devices_those_without_gradient_too(on_store):
+    # Recorded: the values of the first device are pulled to the others when the store is set up.
+    contexts = [mx.cpu(0), mx.cpu(1)]
+    parameters = [gluon.Parameter(f"p{i}", shape=(1,), grad_req=req) for i, req in enumerate(("write", "null"))]
+    for parameter in parameters:
+        parameter.initialize(ctx=contexts)
+        for i, ctx in enumerate(contexts):
+            parameter.data(ctx)[:] = i + 1
+    trainer = gluon.Trainer(parameters, "sgd", {"learning_rate": 0.1}, update_on_kvstore=on_store)
+    with mx.autograd.record():
+        losses = [parameters[0].data(ctx) ** 2 for ctx in contexts]
+    mx.autograd.backward(losses)
+    trainer.step(1)
+    values = [[array.asscalar() for array in parameter.list_data()] for parameter in parameters]
+    np.testing.assert_allclose(values, [[0.4, 0.4], [1, 1]], rtol=1e-6)
+
+
 def test_trainer_states_survive(tmp_path):
     path = str(tmp_path / "states")
 

@@ -140,7 +140,7 @@ class Case:
         self.inputs = list(inputs.values() if isinstance(inputs, dict) else inputs)
         if grad is True:
             grad = tuple(i for i, item in enumerate(self.inputs) if item.is_float)
-        self.grad = () if grad is False or raises else tuple(grad)
+        self.grad = () if grad is False or raises is True else tuple(grad)
         self.training = bool(self.grad) if training is None else training
         self.note, self.expected, self.expected_grads, self.record = note, expected, expected_grads, record
 
@@ -150,7 +150,7 @@ class Case:
         parts = ["x".join(map(str, item.shape)) + ("" if item.dtype == "float32" else f":{item.dtype}")
                  for item in self.inputs]  # fmt: skip
         parts += [f"{name}={value}" for name, value in self.attrs.items()]
-        parts += ["raises"] * bool(self.raises) + ([self.note] if self.note else [])
+        parts += ["raises"] * (self.raises is True) + ([self.note] if self.note else [])
         if self.training != bool(self.grad):
             parts.append("training" if self.training else "predicting")
         return f"{self.op}({', '.join(parts)})".replace(" ", "")
@@ -195,8 +195,9 @@ def case(op, inputs, attrs=None, *, grad=True, training=None, raises=False, tole
     attrs           attributes, passed by name
     grad            True: compare the gradient of every floating input; False: none; (0, 2): of these inputs
     training        the training mode; default: as in autograd.record() when gradients are wanted, else predicting
-    raises          the call must raise; the recorder notes the type of the error
-    tolerance       "exact", "close", "loose" (see TOLERANCES), or (rtol, atol)
+    raises          the call must raise; the recorder notes the type of the error. "recorded": only where the oracle did
+    tolerance       "exact", "close", "loose" (see TOLERANCES), or (rtol, atol); "drawn" for random numbers: shapes and
+                    dtypes only
     out             position of the input passed as ``out=`` (a tuple of them for several outputs)
     note            words that tell apart cases with equal ids (values() differing only in their content)
     expected        where the oracle is wrong: our outputs, a list with one nested list for each; say why in a comment.

@@ -94,6 +94,7 @@ class Trainer:
             self._update_on_kvstore = several if on_store is None else bool(on_store)
             for index, parameter in enumerate(self._params):
                 self._kvstore.init(index, parameter.list_data()[0])
+                self._kvstore.pull(index, parameter.list_data(), priority=-index)  # all devices start alike
             if self._update_on_kvstore:
                 self._kvstore.set_optimizer(self._optimizer)
         self._kv_initialized = True

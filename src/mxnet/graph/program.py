@@ -19,7 +19,7 @@ from .infer import infer_dtypes_of, infer_shapes_of, is_known
 
 #: Called for what a node takes and gives: the node, the name of an input or output (a variable's own), the tensor.
 Monitor = Callable[[Node, str, Tensor], None]
-_CAUGHT = (RuntimeError, IndexError, TypeError, ValueError, NotImplementedError, AssertionError)
+_CAUGHT = (RuntimeError, LookupError, TypeError, ValueError, ArithmeticError, AssertionError)
 
 
 class Step:

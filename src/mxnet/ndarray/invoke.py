@@ -27,7 +27,7 @@ IN_GRAPH = (
 )
 
 
-CAUGHT = (RuntimeError, IndexError, TypeError, ValueError, NotImplementedError, AssertionError)
+CAUGHT = (RuntimeError, LookupError, TypeError, ValueError, ArithmeticError, AssertionError)
 DENSE: set[type] = set()  # the classes of dense arrays, for which generated functions go straight to torch
 _new = object.__new__
 _is_alias_of = torch._C._is_alias_of  # type: ignore[attr-defined]

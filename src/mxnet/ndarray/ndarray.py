@@ -28,7 +28,7 @@ from .invoke import (
 )  # fmt: skip
 from .recording import STATE
 
-CAUGHT = (RuntimeError, IndexError, TypeError, ValueError, NotImplementedError)
+CAUGHT = (RuntimeError, LookupError, TypeError, ValueError, ArithmeticError)
 _new = object.__new__
 _BASIC = frozenset((int, slice))
 _ALL = slice(None)

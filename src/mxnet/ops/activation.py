@@ -32,6 +32,7 @@ def _soft_sign(data: Tensor) -> Tensor:
     return data / (1 + data.abs())
 
 
+_GELU_IS_IDENTITY = 30.0  # from here on in any dtype
 _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu,
     "sigmoid": torch.sigmoid,
@@ -126,7 +127,7 @@ def leaky_relu(
     if act_type == "leaky":
         return functional.leaky_relu(data, slope)
     if act_type == "gelu":
-        return functional.gelu(data)
+        return torch.where(data < _GELU_IS_IDENTITY, functional.gelu(data), data)  # torch's makes nan of infinity
     if act_type == "selu":
         return functional.selu(data)
     if act_type == "elu":

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, Literal, NewType
 
 from ..base import MXNetError
-from .dtypes import dtype_name
+from .dtypes import UnknownDTypeError, dtype_name
 
 Shape = tuple[int, ...]
 OptionalInts = tuple[int | None, ...]
@@ -54,11 +54,14 @@ class Attribute:
     def parse(self, value: Any, operator: str) -> Any:
         """The checked value for a Python value or for the string found in a symbol file.
 
-        Raises: MXNetError naming operator, attribute, the value and what was expected.
+        Raises: MXNetError naming operator, attribute, the value and what was expected; for what is no dtype at all, one
+            that is a TypeError too.
         """
         if value is None or (isinstance(value, str) and value == "None" and "None" not in (self.choices or ())):
             if self.optional:
                 return None
+            if isinstance(self.default, tuple):  # MXNet reads None as a tuple that isn't given
+                return self.default
         else:
             try:
                 result = self.convert(value)
@@ -68,7 +71,13 @@ class Attribute:
                 if self.choices is None or result in self.choices:
                     return result
         expected = self.kind + (" or None" if self.optional else "")
-        raise MXNetError(f"{operator}: attribute {self.name} is {value!r}; expected {expected}.")
+        message = f"{operator}: attribute {self.name} is {value!r}; expected {expected}."
+        if self.name.endswith("dtype"):
+            try:
+                dtype_name(value)
+            except UnknownDTypeError:
+                raise UnknownDTypeError(message) from None
+        raise MXNetError(message)
 
     def __repr__(self) -> str:
         return f"Attribute({self.name}: {self.kind}, default {self.default!r})"

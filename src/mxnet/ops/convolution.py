@@ -102,6 +102,15 @@ def _check_parameters(
         raise MXNetError(f"{name}: bias has shape {tuple(bias.shape)}; expected ({num_filter},).")
 
 
+def _with_a_channel(data: Tensor, weight: Tensor, layout: str | None) -> tuple[Tensor, Tensor]:
+    """data and weight without channels, given a channel of zeros: of that torch knows the shape of the result."""
+    axis = data.ndim - 1 if is_channel_last(layout) else 1
+    first, second = (
+        torch.cat([t, t.new_zeros([*t.shape[:axis], 1, *t.shape[axis + 1 :]])], axis) for t in (data, weight)
+    )
+    return first, second
+
+
 def _convolve(
     name: str, data: Tensor, weight: Tensor, bias: Tensor | None, kernel: Shape, stride: Shape, dilate: Shape,
     pad: Shape, num_filter: int, num_group: int, no_bias: bool, layout: str | None,
@@ -109,6 +118,8 @@ def _convolve(
     stride, dilate, pad = check_geometry(name, kernel, stride, dilate, pad, layout, data.ndim)
     _check_parameters(name, data, weight, bias, kernel, num_filter, num_group, no_bias, layout, False)
     convolve = _CONVOLVE[len(kernel)]
+    if data.shape[-1 if is_channel_last(layout) else 1] == 0:
+        data, weight = _with_a_channel(data, weight, layout)
     if is_channel_last(layout):
         data, weight = data.movedim(-1, 1), weight.movedim(-1, 1)
         return convolve(data, weight, bias, stride, pad, dilate, num_group).movedim(1, -1)

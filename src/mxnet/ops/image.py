@@ -128,6 +128,11 @@ def _image_resize(data: Tensor, *, size: Shape = (), keep_ratio: bool = False, i
         width, height = columns * size[0] // rows, size[0]
     if (height, width) == (rows, columns):
         return data.clone()
+    if data.numel() == 0 or min(height, width) < 1:
+        raise MXNetError(
+            f"_image_resize: can't make an image of height {height} and width {width} from data of shape "
+            f"{tuple(data.shape)}; expected sizes of at least 1."
+        )
     images = data if data.ndim == 4 else data[None]
     if interp == 1 and type(data) is Tensor and data.dtype is torch.uint8 and data.device.type == "cpu":
         if (resize := _opencv_resize()) is not None:  # the same bits as below, in a tenth of the time

@@ -93,7 +93,11 @@ def _normalize_batch(
     )
     x = data if axis == 1 else data.movedim(axis, 1) if axis else data.transpose(0, 1)
     scale = torch.fill(gamma, 1.0) if fix_gamma else gamma  # one, with a gradient that is zero
-    if training and not use_global_stats:
+    if x.numel() == 0:  # torch's backward of nothing divides by zero
+        shape = (1, -1, *(1,) * (x.ndim - 2))
+        out = x * scale.view(shape) + beta.view(shape)
+        mean, inverse_std = moving_mean, moving_var
+    elif training and not use_global_stats:
         if x.device.type == "cpu" and x.dtype is gamma.dtype and x.numel() >= _MANY:
             out, mean, inverse_std, variance = _TrainingBatchNorm.apply(x, scale, beta, eps)  # type: ignore[no-untyped-call]
         else:  # small data are quicker so, on a GPU one kernel does all; float16 data has float32 parameters

@@ -132,7 +132,7 @@ def cvcopy_make_border(
         src: (height, width, channels), uint8, int16, uint16, int32, float32 or float64.
         top, bot, left, right: widths of the border, in pixels.
         type: 0 constant, 1 repeats the last pixel, 2 mirrors with it, 3 wraps around, 4 mirrors without it.
-        value: the constant for all channels.
+        value: the constant for all channels but the fourth, which gets 0.
         values: the constant for each channel, at most 4; takes the place of value.
     Returns: (top + height + bot, left + width + right, channels), dtype of src.
     Raises: MXNetError for a bad width, type or dtype, or if OpenCV is missing.
@@ -143,7 +143,7 @@ def cvcopy_make_border(
             f"expected widths of at least 0, type from 0 to 4 and at most 4 values."
         )
     image = _image("_cvcopyMakeBorder", src)
-    constant = (*values, *(0,) * (4 - len(values))) if values else (value,) * 4
+    constant = (*values, *(0,) * (4 - len(values))) if values else (value, value, value, 0)
     make = _opencv("_cvcopyMakeBorder").copyMakeBorder
     return _tensor(_run("_cvcopyMakeBorder", make, image, top, bot, left, right, type, value=constant), src)
 

@@ -93,14 +93,15 @@ def _(
         inside = ((index >= 0) & (index < classes)).to(out.dtype)
         grad = probabilities.scatter_add(1, index.clamp(0, classes - 1), -inside)
     if use_ignore:
-        grad = grad.masked_fill(labels == ignore_label, 0)
+        grad = grad.masked_fill(labels.long() == int(ignore_label), 0)
     scale: float | Tensor = grad_scale
     if normalization == "valid":
-        scale = grad_scale / ((label != ignore_label).sum().clamp(min=1) if use_ignore else label.numel())
+        counted = (label.long() != int(ignore_label)).sum().clamp(min=1) if use_ignore else max(label.numel(), 1)
+        scale = grad_scale / counted
     elif multi_output:
-        scale = grad_scale / (places * rows if normalization == "batch" else places)
+        scale = grad_scale / max(places * rows if normalization == "batch" else places, 1)
     elif normalization == "batch":
-        scale = grad_scale / label.numel()
+        scale = grad_scale / max(label.numel(), 1)
     if isinstance(scale, Tensor) or scale != 1:
         grad = grad * scale
     grad = grad.reshape(out.shape).to(out.dtype)
@@ -332,14 +333,19 @@ for _op in (svm_output, make_loss_with_scale, identity_attach_kl_sparse_reg):
 
 
 @operator("smooth_l1", elementwise=True)
-def smooth_l1(data: Tensor, *, scalar: float) -> Tensor:
-    """``(scalar * x) ** 2 / 2`` where ``abs(x) < 1 / scalar ** 2``, else ``abs(x) - 1 / (2 * scalar ** 2)``."""
+def smooth_l1(data: Tensor, *, scalar: float = 1.0) -> Tensor:
+    """``(scalar * x) ** 2 / 2`` where ``abs(x) < 1 / scalar ** 2``, else ``abs(x) - 1 / (2 * scalar ** 2)``.
+
+    The result of integers is cut to integers.
+    """
     square = scalar * scalar
-    if data.is_floating_point() and square:
+    if square == 0:
+        return torch.zeros_like(data)
+    if data.is_floating_point():
         loss: Tensor = torch._C._nn.smooth_l1_loss(data, data.new_zeros(()).expand(data.shape), 0, 1 / square)  # type: ignore[arg-type]
         return loss
     size = data.abs()
-    return torch.where(size < 1 / square, data.square() * (square / 2), size - 0.5 / square)
+    return torch.where(size < 1 / square, data.square() * (square / 2), size - 0.5 / square).to(data.dtype)
 
 
 @operator("CTCLoss", aliases=("_contrib_CTCLoss", "_contrib_ctc_loss", "ctc_loss"), output_names=("output0",))
@@ -352,7 +358,8 @@ def ctc_loss(
 
     Args:
         data: (time, batch, alphabet), scores before the softmax; the alphabet has the blank.
-        label: (batch, length), letters, padded with 0 (blank_label "first") or -1 (blank_label "last").
+        label: (batch, length), letters, padded with 0 (blank_label "first") or -1 (blank_label "last"). The loss of a
+            label with a letter beyond the alphabet is NaN.
         data_lengths: (batch,), with use_data_lengths; otherwise all samples last the whole time.
         label_lengths: (batch,), with use_label_lengths; otherwise labels end at the first padding.
         blank_label: "first", the blank is 0 and letters count from 1; "last", the blank is the last letter.
@@ -375,13 +382,15 @@ def ctc_loss(
     target = label.long()
     if label_lengths is None:
         padding = 0 if blank_label == "first" else -1
-        target_lengths = (target != padding).long().cumprod(1).sum(1)
+        target_lengths = (target > padding).long().cumprod(1).sum(1)
     else:
         target_lengths = label_lengths.long()
     input_lengths = torch.full((batch,), time, device=data.device) if data_lengths is None else data_lengths.long()
     blank = 0 if blank_label == "first" else alphabet - 1
     scores = torch.log_softmax(data, 2)
-    return torch.ctc_loss(scores, target.clamp(min=0), input_lengths, target_lengths, blank, 0, True)
+    loss = torch.ctc_loss(scores, target.clamp(0, alphabet - 1), input_lengths, target_lengths, blank, 0, True)
+    counted = torch.arange(target.shape[1], device=target.device) < target_lengths.unsqueeze(1)
+    return loss.masked_fill((counted & (target >= alphabet)).any(1), torch.nan)
 
 
 @ctc_loss.list_inputs

@@ -67,7 +67,7 @@ def _propose(
         boxes = torch.cat([middle - half, middle + half], 2)
     high, wide = im_info[:, :1], im_info[:, 1:2]
     limit = torch.stack([wide, high, wide, high], 2) - 1
-    boxes = torch.minimum(boxes.clamp(min=0), limit)
+    boxes = torch.minimum(boxes, limit).clamp(min=0)
     score = cls_prob[:, count:].permute(0, 2, 3, 1)
     rows = torch.arange(height, device=device).view(1, -1, 1, 1)
     columns = torch.arange(width, device=device).view(1, 1, -1, 1)

@@ -238,6 +238,8 @@ def cumsum(a: Tensor, *, axis: int | None = None, dtype: DType | None = None) ->
         raise MXNetError(f"cumsum: axis={axis} for a of shape {tuple(a.shape)}; expected an axis from {-a.ndim} to "
                          f"{a.ndim - 1}.")  # fmt: skip
     kind = TORCH_DTYPES[dtype] if dtype is not None else torch.int64 if a.dtype is torch.bool else a.dtype
+    if not kind.is_floating_point:
+        a = a.detach()  # torch refuses to record it
     return torch.cumsum(a, axis, dtype=kind)
 
 

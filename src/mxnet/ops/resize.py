@@ -94,14 +94,21 @@ def bilinear_resize_2d(
     Args:
         data: (batch, channels, height, width).
         like: for mode "like", an array whose last two sizes are taken.
-        height, width: the new size, for mode "size" without scales.
-        scale_height, scale_width: factors.
+        height, width: the new size, for mode "size" without scale_height.
+        scale_height, scale_width: factors; in mode "size" scale_width counts together with scale_height only.
         mode: "size"; "like"; "odd_scale", sizes times factors, an odd number for an odd factor; "to_even_down",
             "to_even_up", "to_odd_down", "to_odd_up", the nearest such size, without factors.
         align_corners: the centres of the corner pixels stay in the corners.
-    Raises: MXNetError if a size or like is missing.
+    Raises: MXNetError if a size, a factor or like is missing.
     """
     _check_images("_contrib_BilinearResize2D", data)
+    if mode == "size" and scale_height is None:
+        scale_width = None
+    if mode == "size" and scale_height is not None and scale_width is None:
+        raise MXNetError(
+            f"_contrib_BilinearResize2D: scale_height={scale_height} without scale_width; give both, or height and "
+            f"width."
+        )
     if (like is None) is (mode == "like"):
         raise MXNetError(f"_contrib_BilinearResize2D: like is for mode 'like', and mode is {mode!r}.")
     size = tuple(

@@ -39,6 +39,7 @@ def roi_pooling(data: Tensor, rois: Tensor, *, pooled_size: Shape, spatial_scale
     Args:
         data: (batch, channels, height, width).
         rois: (regions, 5); coordinates, multiplied by spatial_scale and rounded, are those of pixels in the region.
+            A region of an image that isn't in the batch gives 0.
         pooled_size: (rows, columns) of the grid.
         spatial_scale: size of data in relation to the image that rois refers to.
     Returns: (regions, channels, rows, columns); its gradient with respect to rois is zero.
@@ -50,13 +51,15 @@ def roi_pooling(data: Tensor, rois: Tensor, *, pooled_size: Shape, spatial_scale
     corners = corners.sign() * (corners.abs() + 0.5).floor()
     rows = _bins(corners[:, 1], corners[:, 3], pooled_size[0], data.shape[2])
     columns = _bins(corners[:, 0], corners[:, 2], pooled_size[1], data.shape[3])
-    images = data[rois[:, 0].detach().long().clamp(0, data.shape[0] - 1)]
+    number = rois[:, 0].detach().long()
+    exists = ((number >= 0) & (number < data.shape[0])).view(-1, 1, 1)
+    images = data[number.clamp(0, data.shape[0] - 1)]
     lowest = torch.finfo(data.dtype).min
     # one cell after the other: all at once would need memory for every cell of every pixel
     cells = []
     for row in rows.unbind(1):
         for column in columns.unbind(1):
-            inside = (row.unsqueeze(2) & column.unsqueeze(1)).unsqueeze(1)
+            inside = (row.unsqueeze(2) & column.unsqueeze(1) & exists).unsqueeze(1)
             largest = images.masked_fill(~inside, lowest).flatten(2).max(2).values
             cells.append(torch.where(inside.flatten(2).any(2), largest, 0))
     return torch.stack(cells, 2).view(*largest.shape, *pooled_size)

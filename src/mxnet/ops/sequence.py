@@ -52,7 +52,7 @@ def sequence_mask(
     _check("SequenceMask", data, sequence_length, use_sequence_length, axis)
     if sequence_length is None:
         return data.clone()
-    beyond = _steps(data, axis) >= sequence_length.unsqueeze(axis)
+    beyond = _steps(data, axis) >= sequence_length.long().unsqueeze(axis)
     return data.masked_fill(_expand(beyond, data), value)
 
 

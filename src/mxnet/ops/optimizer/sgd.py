@@ -283,7 +283,7 @@ def signsgd_update(
     target = target_of(weight, out)
     if wd != 0.0:
         target.mul_(1.0 - lr * wd)
-    return target.add_(rescaled(grad, rescale_grad, clip_gradient).sign().nan_to_num_(0.0), alpha=-lr)
+    return target.add_(rescaled(grad, rescale_grad, -1.0).sign().nan_to_num_(0.0), alpha=-lr)
 
 
 @operator("signum_update", mutates=("mom",), elementwise=True)
