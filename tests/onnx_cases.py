@@ -6,8 +6,14 @@ An entry is (operator, inputs, attributes); an input is a shape, filled with val
 from __future__ import annotations
 
 import itertools
+import zlib
 
 import numpy as np
+import torch
+
+import mxnet as mx
+from mxnet.ops.registry import get_operator
+from mxnet.symbol.symbol import compose
 
 CASES: list[tuple[str, list, dict]] = []
 
@@ -218,6 +224,24 @@ for axis in (0, 1):
 case("SequenceReverse", (4, 3, 2), lengths, use_sequence_length=True)
 case("SequenceReverse", (4, 3, 2))
 
-EXPANDED = [
-    (name, inputs, attrs) for names, inputs, attrs in CASES for name in names.split(",")
-]  # fmt: skip
+EXPANDED = [(name, inputs, attrs) for names, inputs, attrs in CASES for name in names.split(",")]
+
+
+def filled(op, position, item):
+    if not isinstance(item, tuple):
+        return item
+    random = np.random.RandomState(zlib.crc32(f"{op}{position}".encode()) % 2**31)
+    return random.uniform(-2, 2, item).astype(np.float32)
+
+
+def graph_of(op, arrays, attrs):
+    operator = get_operator(op)
+    made = [None if array is None else mx.sym.var(f"in{i}") for i, array in enumerate(arrays)]
+    if operator.variadic:
+        made = [item for item in made if item is not None]
+    given = {key: value for key, value in attrs.items() if key in operator.attributes}
+    return compose(operator, made, given, hint="node", name="node").graph
+
+
+def tensors_of(arrays):
+    return {f"in{i}": torch.from_numpy(array.copy()) for i, array in enumerate(arrays) if array is not None}

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
-import zlib
 
 import numpy as np
 import pytest
 import torch
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from onnx_cases import EXPANDED
+from onnx_cases import EXPANDED, filled, graph_of, tensors_of
 from operator_examples import EXAMPLES
 
 import mxnet as mx
 from mxnet.graph.program import Program
 from mxnet.ops.registry import get_operator
-from mxnet.symbol.symbol import compose
 
 onnx = pytest.importorskip("onnx")
 runtime = pytest.importorskip("onnxruntime")
@@ -26,26 +24,6 @@ can_translate, translate = translation.can_translate, translation.translate
 
 #: tolerances, relative and absolute: sums of products are taken in other orders
 TOLERANCE = {"float32": (2e-5, 5e-6), "float16": (5e-3, 5e-3), "float64": (1e-7, 1e-9)}
-
-
-def filled(op, position, item):
-    if not isinstance(item, tuple):
-        return item
-    random = np.random.RandomState(zlib.crc32(f"{op}{position}".encode()) % 2**31)
-    return random.uniform(-2, 2, item).astype(np.float32)
-
-
-def graph_of(op, arrays, attrs):
-    operator = get_operator(op)
-    made = [None if array is None else mx.sym.var(f"in{i}") for i, array in enumerate(arrays)]
-    if operator.variadic:
-        made = [item for item in made if item is not None]
-    given = {key: value for key, value in attrs.items() if key in operator.attributes}
-    return compose(operator, made, given, hint="node", name="node").graph
-
-
-def tensors_of(arrays):
-    return {f"in{i}": torch.from_numpy(array.copy()) for i, array in enumerate(arrays) if array is not None}
 
 
 def expected_of(graph, tensors):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 
 import numpy as np
 import pytest
 import torch
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from onnx_cases import EXPANDED, filled, graph_of, tensors_of
 
 import mxnet as mx
 from mxnet import gluon
@@ -55,6 +59,27 @@ def test_networks_agree_with_our_own_program(backend, name):
     (found,) = run([x.as_torch()])
     scale = expected.as_torch().abs().max()
     assert (found - expected.as_torch()).abs().max() <= 1e-4 * scale
+
+
+@pytest.mark.skipif(not installed(OpenVino()), reason="not installed")
+@pytest.mark.parametrize(
+    ("op", "inputs", "attrs"),
+    [pytest.param(*entry, id=f"{entry[0]}-{number}") for number, entry in enumerate(EXPANDED)],
+)
+def test_openvino_reads_every_translation_as_it_is_meant(op, inputs, attrs):
+    arrays = [filled(op, position, item) for position, item in enumerate(inputs)]
+    graph, tensors = graph_of(op, arrays, attrs), tensors_of(arrays)
+    shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    dtypes = {name: str(tensor.dtype).removeprefix("torch.") for name, tensor in tensors.items()}
+    given = [tensors[node.name] for node in graph.variables]
+    try:
+        found = OpenVino().compile(graph, shapes, dtypes, {})(given)
+    except MXNetError as error:
+        assert "computes in another format" in str(error)
+        return
+    expected = Program(graph).run([item.clone() for item in given], training=False, device=torch.device("cpu"))
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=2e-5, atol=5e-6, equal_nan=True)
 
 
 @pytest.mark.parametrize("backend", ENGINES)
@@ -177,3 +202,12 @@ def test_float16_by_onnxruntime():
     (found,) = compiled(OnnxRuntime(), mx.sym.tanh(mx.sym.var("x") * 3), x=x)([x])
     assert found.dtype == torch.float16
     np.testing.assert_allclose(found.numpy(), np.tanh(x.numpy() * 3), rtol=2e-3, atol=1e-3)
+
+
+def test_openvino_refuses_what_it_would_compute_with_fewer_digits():
+    pytest.importorskip("openvino")
+    # OpenVINO itself answers 4 for 2**40 + 3 + 1.
+    with pytest.raises(MXNetError, match="'x' is int64.*int32.*onnxruntime"):
+        compiled(OpenVino(), mx.sym.var("x") + 1, x=torch.tensor([2**40 + 3]))
+    with pytest.raises(MXNetError, match="'wide' is float64"):
+        compiled(OpenVino(), mx.sym.Cast(mx.sym.var("x"), dtype="float64", name="wide"), x=torch.ones(2))

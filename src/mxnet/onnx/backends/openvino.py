@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -10,8 +11,12 @@ from torch import Tensor
 
 from ...base import MXNetError
 from ...graph.graph import Graph, Node
+from ...graph.infer import infer_dtypes
+from ...ops.dtypes import DTYPE_NAMES
 from ..packages import require
 from .common import checked, model_of
+
+_REFUSED = ("float64", "bfloat16", "int64", "uint32", "uint64")
 
 
 class OpenVino:
@@ -39,15 +44,14 @@ class OpenVino:
     ) -> Callable[[Sequence[Tensor]], list[Tensor]]:  # fmt: skip
         """A function from the graph's variables without constants, in order, to its outputs; from any thread.
 
-        Raises: MXNetError if a package is missing, or the graph can't be translated or run, or has bfloat16 arrays.
+        Raises: MXNetError if a package is missing, the graph can't be translated or run, or it has arrays of a dtype
+            that OpenVINO would compute in a narrower one (float64, int64, uint32, uint64), or bfloat16.
         """
         self.check()
         import openvino
 
+        _check_dtypes(graph, {**dtypes, **{name: DTYPE_NAMES[value.dtype] for name, value in constants.items()}})
         model, inputs, outputs = model_of(self.name, graph, shapes, dtypes, constants)
-        for port in (*inputs, *outputs):
-            if port.dtype is torch.bfloat16:
-                raise MXNetError(f"backend 'openvino': {port.name} is bfloat16; cast inputs and outputs to float32.")
         compiled = _compile(model)
         idle: list[Any] = []  # requests that no thread uses at the moment
 
@@ -77,11 +81,25 @@ def configuration() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _compile(model: bytes) -> Any:
+def _check_dtypes(graph: Graph, dtypes: Mapping[str, str]) -> None:
+    for value, dtype in infer_dtypes(graph, dtypes).items():
+        if dtype in _REFUSED:
+            raise MXNetError(
+                f"backend 'openvino': {value.node.name!r} is {dtype}, which OpenVINO computes in another format; cast "
+                "floating numbers to float32 and whole ones to int32, or use backend='onnxruntime'."
+            )
+
+
+@lru_cache(maxsize=1)
+def _core() -> Any:
     import openvino
 
+    return openvino.Core()
+
+
+def _compile(model: bytes) -> Any:
     try:
-        core = openvino.Core()
+        core = _core()
         return core.compile_model(core.read_model(model), "CPU", configuration())
     except Exception as error:
         raise MXNetError(f"backend 'openvino': the graph can't be run: {error}") from error

@@ -97,4 +97,8 @@ def _(onnx, data, *, eps, mode):
 @translates("LRN")
 def _(onnx, data, *, alpha, beta, knorm, nsize):
     width = (nsize - 1) // 2 * 2 + 1
-    return onnx.op("LRN", data, size=width, alpha=alpha * width / nsize, beta=beta, bias=knorm)
+    alpha = alpha * width / nsize
+    if knorm == int(knorm) or knorm < 0:
+        return onnx.op("LRN", data, size=width, alpha=alpha, beta=beta, bias=knorm)
+    out = onnx.op("LRN", data, size=width, alpha=alpha / knorm, beta=beta, bias=1.0)  # OpenVINO takes whole ones only
+    return onnx.op("Mul", out, onnx.number(knorm**-beta, data))
