@@ -118,7 +118,7 @@ class Node:
         """Which of the inputs the operator changes in place, itself or by its subgraphs."""
         if self.op is None or not (self.op.mutates or self.subgraphs):
             return frozenset()
-        found = {position for position, name in enumerate(self.input_names) if name in self.op.mutates}
+        found = {position for position, name in enumerate(self.input_names) if self.op.changes(name)}
         for graph, positions in zip(self.subgraphs, self.subgraph_inputs, strict=True):
             changed = graph.auxiliary()
             found.update(p for p, variable in zip(positions, graph.variables, strict=True) if variable in changed)
@@ -145,9 +145,16 @@ class Node:
 
 def make_variable(op: Operator, name: str, argument: str, attributes: Mapping[str, str]) -> Node:
     """The variable for an input that a node lacks: it has the node's attributes, and says how it starts."""
+    variable = Node(None, f"{name}_{op.variable_names.get(argument, argument)}", (), attributes)
+    hint_init(op, variable, argument)
+    return variable
+
+
+def hint_init(op: Operator, variable: Node, argument: str) -> None:
+    """Let a variable ask for the initializer that the operator wants for an input, unless it asks for one already."""
     init = op.variable_init.get(argument)  # a name, or the whole string with arguments
-    hint = {} if init is None else {"__init__": init if init.startswith("[") else f'["{init}", {{}}]'}
-    return Node(None, f"{name}_{argument}", (), {**attributes, **hint})
+    if init is not None:
+        variable.attributes.setdefault("__init__", init if init.startswith("[") else f'["{init}", {{}}]')
 
 
 def _is_user_attribute(key: str) -> bool:

@@ -187,8 +187,9 @@ def invoke(
     if recording:
         tensors = [None if array is None else tracked(array) for array in arrays]
         if op.mutates:  # changed in place, never differentiated
-            for position, name in enumerate(names[: len(arrays)]):
-                if name in op.mutates and arrays[position] is not None:
+            given_names = op.input_names(attrs, len(arrays)) if op.variadic else names
+            for position, name in enumerate(given_names[: len(arrays)]):
+                if arrays[position] is not None and op.changes(name):
                     tensors[position] = arrays[position]._data
     else:
         tensors = [None if array is None else array._data for array in arrays]

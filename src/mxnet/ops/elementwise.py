@@ -260,6 +260,11 @@ def amp_multicast(*data: Tensor, num_outputs: int, cast_narrow: bool = False) ->
     return tuple(item.to(common) if item.dtype in _AMP_TORCH_DTYPES else item for item in data)
 
 
+@amp_multicast.list_inputs
+def _(*, count: int, num_outputs: int, **_: Any) -> tuple[str, ...]:
+    return tuple(f"data_{i}" for i in range(num_outputs))
+
+
 @amp_multicast.infer_dtype
 def _(inputs: list[Any], outputs: list[Any], *, cast_narrow: bool, **_: Any) -> Any:
     common = _common_dtype(inputs, cast_narrow) if all(inputs) else None

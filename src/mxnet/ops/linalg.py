@@ -187,7 +187,7 @@ def inverse(A: Tensor) -> Tensor:
     return result
 
 
-@operator("_linalg_det", aliases=_names("det"))
+@operator("_linalg_det", aliases=_names("det"), output_names=("output0",))
 def det(A: Tensor) -> Tensor:
     """The determinant of matrices (..., n, n)."""
     _check("_linalg_det", A, square=True)

@@ -60,7 +60,7 @@ def _decode(name: str, data: bytes, flag: int, to_rgb: bool, what: str) -> Tenso
     return torch.from_numpy(cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if to_rgb else image)
 
 
-@operator("_cvimdecode", dynamic=True, out_dtype="uint8")
+@operator("_cvimdecode", dynamic=True, out_dtype="uint8", variable_names={"buf": "data"})
 def cvimdecode(buf: Tensor, *, flag: int = 1, to_rgb: bool = True) -> Tensor:
     """Decode an image.
 
@@ -97,7 +97,7 @@ def cvimread(*, filename: str, flag: int = 1, to_rgb: bool = True, device: torch
     return _decode("_cvimread", data, flag, to_rgb, f"{filename!r}").to(device)
 
 
-@operator("_cvimresize", dynamic=True)
+@operator("_cvimresize", dynamic=True, variable_names={"src": "data"})
 def cvimresize(src: Tensor, *, w: int, h: int, interp: int = 1) -> Tensor:
     """Resize an image.
 
@@ -122,7 +122,7 @@ def _(
     return [src], [(h, w, src[-1])]
 
 
-@operator("_cvcopyMakeBorder", dynamic=True)
+@operator("_cvcopyMakeBorder", dynamic=True, variable_names={"src": "data"})
 def cvcopy_make_border(
     src: Tensor, *, top: int, bot: int, left: int, right: int, type: int = 0, value: float = 0.0, values: Floats = ()
 ) -> Tensor:

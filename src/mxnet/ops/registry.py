@@ -120,7 +120,8 @@ class Operator:
     takes_csr        whether the function itself takes csr arrays, as tensors of layout torch.sparse_csr
     method           whether arrays and symbols have it as a method
     is_loss          whether its gradient may be asked for without a head gradient
-    variable_init    input name -> the initializer that a variable made for it asks for
+    variable_init    input name -> the initializer that a variable composed with it asks for
+    variable_names   input name -> the name of a variable made for it, where that is another one
     """
 
     def __init__(self, function: Callable[..., Any], name: str, options: dict[str, Any]):
@@ -136,6 +137,7 @@ class Operator:
         self.method: bool = options["method"]
         self.is_loss: bool = options["loss"]
         self.variable_init: dict[str, str] = options["variable_init"]
+        self.variable_names: dict[str, str] = options["variable_names"]
         self.num_inputs_attr: str = options["num_inputs_attr"]
         self._num_outputs = options["num_outputs"]
         self._num_visible = options["num_visible_outputs"]
@@ -315,7 +317,11 @@ class Operator:
     @property
     def counts_inputs(self) -> bool:
         """Whether a call must say how many inputs it has; front ends fill in what the caller leaves out."""
-        return self.variadic and self.num_inputs_attr in self._required
+        return self.variadic and self.num_inputs_attr == "num_args" and "num_args" in self._required
+
+    def changes(self, name: str) -> bool:
+        """Whether the function changes in place the input that has this name among `input_names`."""
+        return name in self.mutates or (self.variadic and name.rpartition("_")[0] in self.mutates)
 
     def num_outputs(self, attrs: Attrs) -> int:
         """How many outputs there are, hidden ones included."""
@@ -472,6 +478,7 @@ def operator(
     method: bool = False,
     loss: bool = False,
     variable_init: dict[str, str] | None = None,
+    variable_names: dict[str, str] | None = None,
     num_inputs_attr: str = "num_args",
 ) -> Callable[[Callable[..., Any]], Operator]:
     """Register a function as an operator.
@@ -484,7 +491,8 @@ def operator(
         output_names: default ("output",), or ("output0", "output1", ...).
         out_dtype: dtype of the outputs where it isn't that of the inputs: a name ("float32"), or a function of the
             attributes (``lambda dtype, **_: dtype``). Inputs are then independent of it. None: one dtype for all.
-        mutates: names of the inputs that the function changes in place (the auxiliary states of a symbol).
+        mutates: names of the inputs that the function changes in place (the auxiliary states of a symbol); for a
+            variadic operator, "mom" stands for mom_0, mom_1 and so on among the names that `list_inputs` declares.
         view: the result may share memory with an input (an imperative call then copies, as MXNet does).
         reuses_input: {output: input} storage that the planner may share.
         elementwise: all inputs and outputs have one shape; inference then works in every direction.
@@ -492,14 +500,16 @@ def operator(
         takes_csr: the function takes csr arrays as tensors of layout torch.sparse_csr, and may return some.
         method: arrays and symbols have it as a method, with the first input as self.
         loss: an output operator with a gradient of its own: backward needs no head gradient for it.
-        variable_init: {input: initializer} hints for variables made by composition, e.g. {"moving_var": "one"}.
+        variable_init: {input: initializer} hints for variables in composition, e.g. {"moving_var": "one"}.
+        variable_names: {input: name} for variables made by composition that MXNet names otherwise than the input.
         num_inputs_attr: the attribute in which MXNet counts the arrays of a variadic operator.
     """
     options = {
         "aliases": aliases, "num_outputs": num_outputs, "num_visible_outputs": num_visible_outputs,
         "output_names": output_names, "out_dtype": out_dtype, "mutates": mutates, "view": view,
         "reuses_input": reuses_input or {}, "elementwise": elementwise, "dynamic": dynamic, "takes_csr": takes_csr,
-        "method": method, "loss": loss, "variable_init": variable_init or {}, "num_inputs_attr": num_inputs_attr,
+        "method": method, "loss": loss, "variable_init": variable_init or {},
+        "variable_names": variable_names or {}, "num_inputs_attr": num_inputs_attr,
     }  # fmt: skip
 
     def register(function: Callable[..., Any]) -> Operator:

@@ -22,7 +22,7 @@ def _check_images(name: str, *arrays: Tensor) -> None:
             )
 
 
-@operator("UpSampling", output_names=("output",))
+@operator("UpSampling", variable_init={"weight": "bilinear"})
 def up_sampling(
     *data: Tensor, scale: int, num_filter: int = 0, sample_type: Literal["bilinear", "nearest"],
     multi_input_mode: Literal["concat", "sum"] = "concat", workspace: int = 512,
@@ -77,9 +77,14 @@ def up_sampling(
 
 
 @up_sampling.infer_arguments
-def _(arg0: Shape, *, scale: int, num_filter: int, sample_type: str, **_: Any) -> dict[str, PartialShape]:
+def _(data: Shape, *, scale: int, num_filter: int, **_: Any) -> dict[str, PartialShape]:
     kernel = 2 * scale - scale % 2
-    return {"arg1": (num_filter, 1, kernel, kernel)} if sample_type == "bilinear" else {}
+    return {"weight": (num_filter, 1, kernel, kernel)}
+
+
+@up_sampling.list_inputs
+def _(*, count: int, sample_type: str, **_: Any) -> tuple[str, ...]:
+    return ("data", "weight") if sample_type == "bilinear" else tuple(f"arg{i}" for i in range(count))
 
 
 @operator("_contrib_BilinearResize2D")

@@ -50,31 +50,37 @@ def make_function(op: Operator, name: str, module: str) -> Callable[..., Any]:
 
 
 def _variadic_inputs(op: Operator, inputs: Sequence[Any], values: dict[str, Any]) -> Sequence[Any]:
-    """The inputs, given one by one, as a list, or by the names arg0, arg1, ...; None for those only counted.
+    """The inputs, given one by one, as a list, or by name (arg0, arg1, ...); None for those only counted.
 
-    Takes them, and the count unless it is an attribute of the operator's function, out of values.
-    Raises: MXNetError if more are given than counted, or one is given twice.
+    Takes those given by name, and the count unless it is an attribute of the operator's function, out of values.
+    Raises: MXNetError if more are given than counted, one is given twice, or there is no input of a name.
     """
     if len(inputs) == 1 and isinstance(inputs[0], list | tuple):
         inputs = inputs[0]
+    if op._specialize is not None:  # it knows what its inputs are
+        return inputs
     while inputs and inputs[-1] is None:
         inputs = inputs[:-1]
-    named = {int(key[3:]): values.pop(key) for key in list(values) if key.startswith("arg") and key[3:].isdigit()}
+    named = {key: values.pop(key) for key, value in list(values.items()) if isinstance(value, Symbol)}
     given = len(inputs) + len(named)
     own = op.num_inputs_attr in op.attributes
-    count = values.get(op.num_inputs_attr, _Null) if own and op.counts_inputs else _Null
+    count = values.get(op.num_inputs_attr, _Null) if op.counts_inputs else _Null
     if not own:
         count = values.pop(op.num_inputs_attr, _Null)
-    count = max(given, op.num_fixed_inputs) if count is _Null else int(count)
-    if given > count:
+    if count is not _Null and given > int(count):
         raise MXNetError(f"{op.name}: {op.num_inputs_attr}={count}, but {given} symbols were given.")
-    arranged = [*inputs, *[None] * (count - len(inputs))]
-    for position, symbol in named.items():
-        if position >= count or arranged[position] is not None:
-            raise MXNetError(f"{op.name}: arg{position} is given twice, or {op.num_inputs_attr}={count} is too small.")
-        arranged[position] = symbol
+    count = max(given, op.num_fixed_inputs) if count is _Null else int(count)
     if op.counts_inputs:
         values[op.num_inputs_attr] = count
+    arranged = [*inputs, *[None] * (count - len(inputs))]
+    if named:
+        names = op.input_names(op.parse_attributes({k: v for k, v in values.items() if k in op.attributes}), count)
+        arranged += [None] * (len(names) - len(arranged))
+        for name, symbol in named.items():
+            if name not in names or arranged[names.index(name)] is not None:
+                problem = "is given twice" if name in names else f"is none of its inputs, {', '.join(names)}"
+                raise MXNetError(f"{op.name}: the input {name} {problem}.")
+            arranged[names.index(name)] = symbol
     return arranged
 
 

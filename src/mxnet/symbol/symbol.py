@@ -12,7 +12,7 @@ import numpy as np
 from ..attribute import AttrScope
 from ..base import MXNetError, NotImplementedForSymbol, _Null
 from ..context import Context
-from ..graph.graph import USER_ATTRIBUTES, Graph, Node, Value, make_variable
+from ..graph.graph import USER_ATTRIBUTES, Graph, Node, Value, hint_init, make_variable
 from ..graph.infer import infer_dtypes, infer_shapes, is_known
 from ..graph.json import dump_graph, load_graph
 from ..name import NameManager
@@ -686,23 +686,26 @@ def compose(
             if not inputs:
                 raise MXNetError(f"{op.name}: no symbols were given; pass at least one, or {op.num_inputs_attr}=...")
             attributes[op.num_inputs_attr] = str(len(inputs) + len(subgraphs))
-        for argument, symbol in zip(op.input_names(attrs, len(inputs)), inputs, strict=True):
-            if symbol is None:
-                values.append(Value(make_variable(op, name, argument, attributes), 0))
-            else:
-                values.append(symbol._outputs[0])
+        present = op.input_names(attrs, len(inputs))
+        if len(inputs) > len(present):
+            raise MXNetError(
+                f"{op.name}: {len(inputs)} symbols were given; expected {len(present)}: {', '.join(present)}."
+            )
+        by_name = dict(zip(present, inputs, strict=False))
     else:
         present = op.input_names(attrs)
         by_name = dict(zip(op.inputs, inputs, strict=False))
         for argument, symbol in by_name.items():
             if symbol is not None and argument not in present:
                 raise MXNetError(f"{op.name}: the input {argument} is not used with these attributes: {given}.")
-        for argument in present:
-            symbol = by_name.get(argument)
-            if symbol is None:
-                values.append(Value(make_variable(op, name, argument, attributes), 0))
-            else:
-                values.append(symbol._outputs[0])
+    for argument in present:
+        symbol = by_name.get(argument)
+        if symbol is None:
+            values.append(Value(make_variable(op, name, argument, attributes), 0))
+        else:
+            values.append(symbol._outputs[0])
+            if values[-1].node.op is None:
+                hint_init(op, values[-1].node, argument)
     node = Node(op, name, tuple(values), attributes, subgraphs)
     _ = node.subgraph_inputs  # checks the attributes that say which inputs subgraphs take
     return cls(Value(node, index) for index in range(node.num_visible_outputs))

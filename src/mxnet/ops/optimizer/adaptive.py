@@ -19,6 +19,7 @@ from .common import (
     decayed,
     dtypes_of_weights,
     move_moments,
+    names_by_weight,
     num_weights_of,
     one_or_all,
     rescaled,
@@ -105,7 +106,10 @@ def _adamw_several(
     return one_or_all(results)
 
 
-@operator("_multi_adamw_update", num_outputs=num_weights_of, num_inputs_attr="num_weights", dynamic=True)
+@operator(
+    "_multi_adamw_update", num_outputs=num_weights_of, num_inputs_attr="num_weights", dynamic=True,
+    mutates=("mean", "var"),
+)  # fmt: skip
 def multi_adamw_update(
     *data: Tensor, lrs: Floats, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8, wds: Floats,
     etas: Floats, clip_gradient: float = -1.0, num_weights: int = 1, out: Sequence[Tensor] | None = None,
@@ -116,7 +120,10 @@ def multi_adamw_update(
     )
 
 
-@operator("_multi_mp_adamw_update", num_outputs=num_weights_of, num_inputs_attr="num_weights", dynamic=True)
+@operator(
+    "_multi_mp_adamw_update", num_outputs=num_weights_of, num_inputs_attr="num_weights", dynamic=True,
+    mutates=("mean", "var", "weight32"),
+)  # fmt: skip
 def multi_mp_adamw_update(
     *data: Tensor, lrs: Floats, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8, wds: Floats,
     etas: Floats, clip_gradient: float = -1.0, num_weights: int = 1, out: Sequence[Tensor] | None = None,
@@ -263,3 +270,8 @@ for _op in (mp_adamw_update,):
     _op.infer_dtype(dtypes_of_weights())
 for _op in (multi_mp_adamw_update,):
     _op.infer_dtype(dtypes_of_weights(1))
+
+multi_adamw_update.list_inputs(names_by_weight("weight", "grad", "mean", "var", extra=("rescale_grad",)))
+multi_mp_adamw_update.list_inputs(
+    names_by_weight("weight", "grad", "mean", "var", "weight32", extra=("rescale_grad",))
+)

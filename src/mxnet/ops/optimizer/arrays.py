@@ -7,9 +7,7 @@ from torch import Tensor
 
 from ...base import MXNetError
 from ..registry import operator
-from .common import (
-    split_by_weight,
-)
+from .common import names_by_weight, split_by_weight
 
 
 def _finite(tensor: Tensor) -> Tensor:
@@ -41,9 +39,12 @@ def _remember(finite: Tensor, init_output: bool, out: Tensor | None) -> Tensor:
     return out.copy_(result) if init_output else out.mul_(result)
 
 
-@operator("reset_arrays", num_outputs=0, num_inputs_attr="num_arrays")
+@operator("reset_arrays", num_outputs=0, num_inputs_attr="num_arrays", mutates=("array",))
 def reset_arrays(*data: Tensor, num_arrays: int) -> tuple[Tensor, ...]:
     """Fill several arrays with zeros, in place; there is no result."""
     split_by_weight("reset_arrays", data, num_arrays, 1)
     torch._foreach_zero_(data)
     return ()
+
+for _op in (multi_all_finite, reset_arrays):
+    _op.list_inputs(names_by_weight("array", counted_by="num_arrays"))

@@ -90,6 +90,15 @@ def one_or_all(results: Sequence[Tensor]) -> Tensor | tuple[Tensor, ...]:
     return results[0] if len(results) == 1 else tuple(results)
 
 
+def names_by_weight(*each: str, extra: tuple[str, ...] = (), counted_by: str = "num_weights") -> Callable[..., Any]:
+    """A rule for the names of inputs: weight_0, grad_0, ..., weight_1, grad_1, ..., then the extra ones."""
+
+    def rule(*, count: int, **attrs: Any) -> tuple[str, ...]:
+        return (*(f"{name}_{i}" for i in range(attrs[counted_by]) for name in each), *extra)
+
+    return rule
+
+
 def num_weights_of(*, num_weights: int, **_: object) -> int:
     return num_weights
 

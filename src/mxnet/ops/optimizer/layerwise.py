@@ -17,6 +17,7 @@ from .common import (
     complement,
     dtypes_of_weights,
     move_moments,
+    names_by_weight,
     one_or_all,
     rescaled,
     split_by_weight,
@@ -145,7 +146,9 @@ def _lamb_several(
     return one_or_all(masters)
 
 
-@operator("_multi_lamb_update", num_outputs=_num_tensors, num_inputs_attr="num_tensors")
+@operator(
+    "_multi_lamb_update", num_outputs=_num_tensors, num_inputs_attr="num_tensors", mutates=("mean", "var"),
+)  # fmt: skip
 def multi_lamb_update(
     *data: Tensor, learning_rates: Floats, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-6, wds: Floats,
     rescale_grad: float = 1.0, lower_bound: float = -1.0, upper_bound: float = -1.0, clip_gradient: float = -1.0,
@@ -158,7 +161,10 @@ def multi_lamb_update(
     )  # fmt: skip
 
 
-@operator("_multi_mp_lamb_update", num_outputs=_num_tensors, num_inputs_attr="num_tensors")
+@operator(
+    "_multi_mp_lamb_update", num_outputs=_num_tensors, num_inputs_attr="num_tensors",
+    mutates=("mean", "var", "weight32"),
+)  # fmt: skip
 def multi_mp_lamb_update(
     *data: Tensor, learning_rates: Floats, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-6, wds: Floats,
     rescale_grad: float = 1.0, lower_bound: float = -1.0, upper_bound: float = -1.0, clip_gradient: float = -1.0,
@@ -197,3 +203,9 @@ def multi_sum_sq(*data: Tensor, num_arrays: int) -> Tensor:
 
 for _op in (mp_lamb_update_phase2, multi_mp_lamb_update):
     _op.infer_dtype(dtypes_of_weights())
+
+multi_lamb_update.list_inputs(names_by_weight("weight", "grad", "mean", "var", counted_by="num_tensors"))
+multi_mp_lamb_update.list_inputs(
+    names_by_weight("weight", "grad", "mean", "var", "weight32", counted_by="num_tensors")
+)
+multi_sum_sq.list_inputs(names_by_weight("array", counted_by="num_arrays"))

@@ -8,13 +8,14 @@ import torch
 from torch import Tensor
 
 from ..attributes import Floats
-from ..registry import operator
+from ..registry import get_operator, operator
 from .common import (
     check_dtypes,
     check_rates,
     check_shapes,
     complement,
     dtypes_of_weights,
+    names_by_weight,
     num_weights_of,
     one_or_all,
     rescaled,
@@ -146,7 +147,9 @@ def multi_sgd_update(
     return _sgd_several("multi_sgd_update", arrays, lrs, wds, None, rescale_grad, clip_gradient, False, out)
 
 
-@operator("multi_sgd_mom_update", num_outputs=num_weights_of, num_inputs_attr="num_weights")
+@operator(
+    "multi_sgd_mom_update", num_outputs=num_weights_of, num_inputs_attr="num_weights", mutates=("mom",),
+)  # fmt: skip
 def multi_sgd_mom_update(
     *data: Tensor, lrs: Floats, wds: Floats, momentum: float = 0.0, rescale_grad: float = 1.0,
     clip_gradient: float = -1.0, num_weights: int = 1, out: Sequence[Tensor] | None = None,
@@ -156,7 +159,9 @@ def multi_sgd_mom_update(
     return _sgd_several("multi_sgd_mom_update", arrays, lrs, wds, momentum, rescale_grad, clip_gradient, False, out)
 
 
-@operator("multi_mp_sgd_update", num_outputs=num_weights_of, num_inputs_attr="num_weights")
+@operator(
+    "multi_mp_sgd_update", num_outputs=num_weights_of, num_inputs_attr="num_weights", mutates=("weight32",),
+)  # fmt: skip
 def multi_mp_sgd_update(
     *data: Tensor, lrs: Floats, wds: Floats, rescale_grad: float = 1.0, clip_gradient: float = -1.0,
     num_weights: int = 1, out: Sequence[Tensor] | None = None,
@@ -166,7 +171,9 @@ def multi_mp_sgd_update(
     return _sgd_several("multi_mp_sgd_update", arrays, lrs, wds, None, rescale_grad, clip_gradient, True, out)
 
 
-@operator("multi_mp_sgd_mom_update", num_outputs=num_weights_of, num_inputs_attr="num_weights")
+@operator(
+    "multi_mp_sgd_mom_update", num_outputs=num_weights_of, num_inputs_attr="num_weights", mutates=("mom", "weight32"),
+)  # fmt: skip
 def multi_mp_sgd_mom_update(
     *data: Tensor, lrs: Floats, wds: Floats, momentum: float = 0.0, rescale_grad: float = 1.0,
     clip_gradient: float = -1.0, num_weights: int = 1, out: Sequence[Tensor] | None = None,
@@ -185,7 +192,10 @@ def preloaded_multi_sgd_update(
     return _preloaded("preloaded_multi_sgd_update", data, num_weights, 2, None, rescale_grad, clip_gradient, False, out)
 
 
-@operator("preloaded_multi_sgd_mom_update", num_outputs=num_weights_of, num_inputs_attr="num_weights", dynamic=True)
+@operator(
+    "preloaded_multi_sgd_mom_update", num_outputs=num_weights_of, num_inputs_attr="num_weights", dynamic=True,
+    mutates=("mom",),
+)  # fmt: skip
 def preloaded_multi_sgd_mom_update(
     *data: Tensor, momentum: float = 0.0, rescale_grad: float = 1.0, clip_gradient: float = -1.0, num_weights: int = 1,
     out: Sequence[Tensor] | None = None,
@@ -195,7 +205,10 @@ def preloaded_multi_sgd_mom_update(
     return _preloaded(op, data, num_weights, 3, momentum, rescale_grad, clip_gradient, False, out)
 
 
-@operator("preloaded_multi_mp_sgd_update", num_outputs=num_weights_of, num_inputs_attr="num_weights", dynamic=True)
+@operator(
+    "preloaded_multi_mp_sgd_update", num_outputs=num_weights_of, num_inputs_attr="num_weights", dynamic=True,
+    mutates=("weight32",),
+)  # fmt: skip
 def preloaded_multi_mp_sgd_update(
     *data: Tensor, rescale_grad: float = 1.0, clip_gradient: float = -1.0, num_weights: int = 1,
     out: Sequence[Tensor] | None = None,
@@ -205,7 +218,10 @@ def preloaded_multi_mp_sgd_update(
     return _preloaded(op, data, num_weights, 3, None, rescale_grad, clip_gradient, True, out)
 
 
-@operator("preloaded_multi_mp_sgd_mom_update", num_outputs=num_weights_of, num_inputs_attr="num_weights", dynamic=True)
+@operator(
+    "preloaded_multi_mp_sgd_mom_update", num_outputs=num_weights_of, num_inputs_attr="num_weights", dynamic=True,
+    mutates=("mom", "weight32"),
+)  # fmt: skip
 def preloaded_multi_mp_sgd_mom_update(
     *data: Tensor, momentum: float = 0.0, rescale_grad: float = 1.0, clip_gradient: float = -1.0, num_weights: int = 1,
     out: Sequence[Tensor] | None = None,
@@ -312,3 +328,12 @@ for _op in (mp_sgd_update, mp_sgd_mom_update, mp_nag_mom_update, multi_mp_sgd_up
     _op.infer_dtype(dtypes_of_weights())
 for _op in (preloaded_multi_mp_sgd_update, preloaded_multi_mp_sgd_mom_update):
     _op.infer_dtype(dtypes_of_weights(2))
+
+for _op, _each in (
+    (multi_sgd_update, ("weight", "grad")),
+    (multi_sgd_mom_update, ("weight", "grad", "mom")),
+    (multi_mp_sgd_update, ("weight", "grad", "weight32")),
+    (multi_mp_sgd_mom_update, ("weight", "grad", "mom", "weight32")),
+):
+    _op.list_inputs(names_by_weight(*_each))
+    get_operator(f"preloaded_{_op.name}").list_inputs(names_by_weight(*_each, extra=("lrs", "wds")))

@@ -130,7 +130,7 @@ def _(inputs: Sequence[PartialShape], outputs: Sequence[PartialShape], **_: Any)
 quantized_pooling.infer_dtype(_same_dtype)
 
 
-@operator("_contrib_quantized_concat", num_outputs=3, output_names=OUTPUT_NAMES)
+@operator("_contrib_quantized_concat", num_outputs=3, output_names=OUTPUT_NAMES, num_inputs_attr="")
 def quantized_concat(*data: Tensor, num_args: int, dim: int = 1) -> Triple:
     """Join arrays along an axis, within the union of their ranges.
 
@@ -158,6 +158,12 @@ def quantized_concat(*data: Tensor, num_args: int, dim: int = 1) -> Triple:
         array * (bound / STEPS.get(array.dtype, 1.0) * steps) for array, bound in zip(arrays, magnitudes, strict=True)
     ]
     return round_to(torch.cat(scaled, dim), dtype), low, high
+
+
+@quantized_concat.list_inputs
+def _(*, count: int, num_args: int, **_: Any) -> tuple[str, ...]:
+    ranges = (f"arg{i}_{end}" for i in range(num_args) for end in ("min", "max"))
+    return (*(f"arg{i}" for i in range(num_args)), *ranges)
 
 
 @quantized_concat.infer_shape

@@ -46,7 +46,7 @@ def _run(
 
 
 @operator(
-    _NAME,
+    _NAME, variable_names={"data_scale": "min_data", "data_shift": "max_data"},
     num_outputs=lambda state_outputs, **_: 3 if state_outputs else 1,
     output_names=lambda state_outputs, **_: ("output", "state_output", "statecell_ouput")[: 3 if state_outputs else 1],
 )
