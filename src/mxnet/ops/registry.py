@@ -48,6 +48,7 @@ default is that every subgraph takes the inputs of the node in order. Rules for 
 
 from __future__ import annotations
 
+import copy
 import inspect
 import typing
 from collections.abc import Callable, Iterator, Sequence
@@ -224,6 +225,12 @@ class Operator:
         """
         self._subgraph_inputs = rule
         return rule
+
+    def computed_by(self, function: Callable[..., Any]) -> Operator:
+        """An operator like this one that computes by another function, of the same signature; it is not registered."""
+        made = copy.copy(self)
+        made.function = function
+        return made
 
     # What front ends, passes and executors ask.
 

@@ -1,7 +1,8 @@
 """Passes: pure functions from graph to graph, one in each file.
 
 Exact ones give the same bits: remove_dead, merge_equal, fold_constants, split_prologue. The fusing ones, for
-inference, change how results are rounded: fold_batch_norm, fuse_tails, choose_layout, pack_weights, work_in_place.
+inference, change how results are rounded: fold_batch_norm, fuse_tails, choose_layout, pack_weights, work_in_place. partition puts
+together what a backend can run.
 """
 
 from .choose_layout import choose_layout
@@ -11,6 +12,7 @@ from .fuse_tails import fuse_tails
 from .inference import optimize_inference
 from .merge_equal import merge_equal
 from .pack_weights import pack_weights
+from .partition import partition
 from .remove_dead import remove_dead
 from .split_prologue import prologue_names, split_prologue
 from .work_in_place import work_in_place

@@ -1,0 +1,4 @@
+"""Backends: what `optimize_for` runs graphs by, and passes of users."""
+
+from .base import Backend, Compiled
+from .registry import Optimizer, backends, get_backend, register_backend, register_pass, unregister

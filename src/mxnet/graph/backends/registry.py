@@ -1,0 +1,152 @@
+"""Backends and passes by name, for `optimize_for`."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from ...base import MXNetError
+from ..graph import Graph
+from ..passes import fold_constants, merge_equal, optimize_inference, partition, remove_dead, split_prologue
+from .base import Backend
+from .parts import compile_parts
+
+Pass = Callable[..., Graph]
+#: shapes and dtypes of all variables and the names of parameters, to a prologue and the graph for every run
+Transform = Callable[
+    [Graph, Mapping[str, tuple[int, ...]], Mapping[str, str], Collection[str]], tuple[Graph, Graph]
+]  # fmt: skip
+
+#: names of the fusing passes; the first is the one shown
+FUSING = ("oneDNN", "fuse", "MKLDNN", "ONEDNN")
+#: loaded when they are first asked for
+_KNOWN = {
+    "inductor": "mxnet.graph.backends.inductor:Inductor",
+    "onnxruntime": "mxnet.onnx.backends.onnxruntime:OnnxRuntime",
+    "openvino": "mxnet.onnx.backends.openvino:OpenVino",
+    "tensorrt": "mxnet.onnx.backends.tensorrt:TensorRT",
+}
+_backends: dict[str, Backend] = {}
+_passes: dict[str, list[Pass]] = {}
+
+
+def register_backend(backend: Backend) -> Backend:
+    """Make a backend known to `optimize_for` under its name; one of the same name is replaced.
+
+    Raises: ValueError if the name is that of mxnext's own fusing passes, or the backend lacks a method.
+    """
+    if backend.name in FUSING:
+        raise ValueError(f"register_backend: {backend.name!r} is the name of mxnext's own fusing passes.")
+    missing = [name for name in ("check", "supports", "compile") if not callable(getattr(backend, name, None))]
+    if missing:
+        raise ValueError(f"register_backend: {backend.name!r} has no method {', '.join(missing)}.")
+    _backends[backend.name] = backend
+    return backend
+
+
+def register_pass(name: str) -> Callable[[Pass], Pass]:
+    """Decorator: make a function from graph to graph known to `optimize_for` under a name.
+
+    Several of one name run in order; where a backend has the same name, it takes what they return. Options given to
+    optimize_for go to keyword arguments of those names. The graph that results replaces the block's for training, too.
+    """
+
+    def register(function: Pass) -> Pass:
+        _passes.setdefault(name, []).append(function)
+        return function
+
+    return register
+
+
+def unregister(name: str) -> None:
+    """Forget a backend and passes that were registered under a name."""
+    _backends.pop(name, None)
+    _passes.pop(name, None)
+
+
+def backends() -> list[str]:
+    """The names that `optimize_for` takes, whether or not what they need is installed."""
+    return sorted({*FUSING, *_KNOWN, *_backends, *_passes})
+
+
+def get_backend(name: str) -> Backend:
+    """The backend with a name.
+
+    Raises: MXNetError if there is none.
+    """
+    if name not in _backends and name in _KNOWN:
+        module, _, kind = _KNOWN[name].partition(":")
+        _backends[name] = getattr(importlib.import_module(module), kind)()
+    if name not in _backends:
+        raise MXNetError(f"backend {name!r} is not registered; registered are: {', '.join(backends())}.")
+    return _backends[name]
+
+
+class Optimizer:
+    """What a name given to `optimize_for` stands for: passes, and how to run in inference.
+
+    transform  the backend's way in inference; None: as any other graph
+    """
+
+    def __init__(self, name: str, options: Mapping[str, Any]):
+        """Raises: MXNetError if nothing has this name, something it needs is missing, or an option is unknown."""
+        self.name = name
+        self.transform: Transform | None = None
+        self._passes = [(function, _taken(function, options)) for function in _passes.get(name, ())]
+        unknown = [key for key in options if not any(key in taken for _, taken in self._passes)]
+        if unknown:
+            raise MXNetError(
+                f"backend {name!r} has no option {unknown[0]!r}; it has: "
+                f"{', '.join(key for function in _passes.get(name, ()) for key in _keywords(function)) or 'none'}."
+            )
+        if name in FUSING:
+            self.transform = fused
+        elif not self._passes or name in _backends or name in _KNOWN:
+            backend = get_backend(name)
+            backend.check()
+            self.transform = run_by(backend)
+
+    def rewrite(self, graph: Graph) -> Graph:
+        """The graph after the registered passes.
+
+        Raises: MXNetError if a pass returns something else.
+        """
+        for function, options in self._passes:
+            changed = function(graph, **options)
+            if not isinstance(changed, Graph):
+                raise MXNetError(f"pass {function.__name__!r} of {self.name!r} returned {changed!r}; expected a Graph.")
+            graph = changed
+        return graph
+
+
+def fused(
+    graph: Graph, shapes: Mapping[str, tuple[int, ...]], dtypes: Mapping[str, str], parameters: Collection[str]
+) -> tuple[Graph, Graph]:
+    """The fusing passes."""
+    return optimize_inference(graph, shapes, dtypes, parameters, True)
+
+
+def run_by(backend: Backend) -> Transform:
+    """The transform by which a backend runs what it supports."""
+
+    def transform(
+        graph: Graph, shapes: Mapping[str, tuple[int, ...]], dtypes: Mapping[str, str], parameters: Collection[str]
+    ) -> tuple[Graph, Graph]:
+        graph = fold_constants(merge_equal(remove_dead(graph)))
+        prologue, main = split_prologue(partition(graph, backend.supports, parameters), parameters)
+        return compile_parts(prologue, backend), compile_parts(main, backend)
+
+    return transform
+
+
+def _keywords(function: Pass) -> list[str]:
+    parameters = list(inspect.signature(function).parameters.values())[1:]
+    return [p.name for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)]
+
+
+def _taken(function: Pass, options: Mapping[str, Any]) -> dict[str, Any]:
+    if any(p.kind is p.VAR_KEYWORD for p in inspect.signature(function).parameters.values()):
+        return dict(options)
+    return {key: value for key, value in options.items() if key in _keywords(function)}
