@@ -29,12 +29,12 @@ OPERATORS = {op.name: op for op in all_operators()}
 #: operators whose only effect is on what they are given, or that need more than arrays: tested by their own files
 WITHOUT_EXAMPLE = {"_set_value", "Custom", "_pack_convolution_weight", "_pack_linear_weight"}
 WITHOUT_EXAMPLE |= {op.name for op in OPERATORS.values() if op.takes_csr}
-#: operators that run subgraphs, of which there are no calls on arrays: tested by test_control_flow.py
-WITHOUT_EXAMPLE |= {"_cond", "_foreach", "_while_loop"}
+#: operators that run subgraphs, of which there are no calls on arrays: tested by test_control_flow.py, test_passes.py
+WITHOUT_EXAMPLE |= {op.name for op in OPERATORS.values() if op.takes_subgraphs}
 #: not among the forward operators of MXNet 1.9.1 (some are MXNet 2's, some mx.np's)
 OURS = {
-    "log_sigmoid", "mish", "cumsum", "_backward_gather_nd", "_channels_first", "_channels_last", "_constant",
-    "_fused_convolution", "_fused_fully_connected", "_pack_convolution_weight", "_pack_linear_weight",
+    "log_sigmoid", "mish", "cumsum", "_backward_gather_nd", "_channels_first", "_channels_last", "_compiled_subgraph",
+    "_constant", "_fused_convolution", "_fused_fully_connected", "_pack_convolution_weight", "_pack_linear_weight",
 }  # fmt: skip
 #: MXNet declares them as required, but takes the value given here when they are missing
 DEFAULTED = {("smooth_l1", "scalar"): 1.0}

@@ -303,7 +303,7 @@ def test_operators_are_methods_too():
     assert x.expand_dims(0).squeeze().flatten().transpose().name == "transpose0"
 
 
-def test_gradient_and_backends_are_refused():
+def test_gradient_and_unknown_backends_are_refused():
     for call in (lambda: x.gradient(["x"]), lambda: x.get_backend_symbol("foo")):
         with pytest.raises(MXNetError):
             call()

@@ -12,6 +12,7 @@ from .context import current_context
 from .graph.creation import has_unknown_sizes, resolve_creation
 from .graph.graph import Node
 from .graph.infer import infer_dtypes, infer_shapes
+from .graph.optimized import OptimizedGraph
 from .graph.program import Monitor, Program
 from .ndarray.invoke import NotAnArrayError, tracked, wrap, wrap_result
 from .ndarray.ndarray import NDArray
@@ -31,14 +32,18 @@ class CachedOp:
         sym: the symbol.
         flags: pairs (name, value) as hybridize takes them; static_alloc, static_shape, inline_limit and the bulk
             sizes have no meaning here yet: the graph runs the same way with any of them.
+        inference: what runs instead of the graph when nothing is recorded and the mode isn't training.
     Raises: MXNetError for an unknown flag.
     """
 
-    def __init__(self, sym: Any, flags: Sequence[tuple[str, Any]] = ()):
+    def __init__(
+        self, sym: Any, flags: Sequence[tuple[str, Any]] = (), inference: OptimizedGraph | None = None
+    ):
         for name, _ in flags:
             if name not in _FLAGS:
                 raise MXNetError(f"Cannot find argument {name!r}, Possible Arguments: {', '.join(sorted(_FLAGS))}")
         self._symbol = sym
+        self._inference = inference
         self._graph = sym.graph
         self._program = None if has_unknown_sizes(self._graph) else Program(self._graph)
         self._programs: dict[Any, Program] = {}
@@ -107,6 +112,10 @@ class CachedOp:
                 name = self._names[next(i for i, item in enumerate(args) if item is array)]
                 raise NotAnArrayError(f"CachedOp: {name} must have NDArray type, but got {array!r}")
         recording = STATE.recording
+        cls, ctx = (type(args[0]), args[0]._ctx) if args else (NDArray, default_ctx or current_context())
+        if self._inference is not None and not (recording or STATE.training or monitor is not None):
+            results = self._inference.run([array._data for array in args], ctx.torch_device)
+            return [wrap_result(cls, result, ctx) for result in results]
         program = self._program or self._program_for(args)
         if recording:
             tensors = [tracked(array) for array in args]
@@ -114,7 +123,6 @@ class CachedOp:
                 tensors[position] = args[position]._data
         else:
             tensors = [array._data for array in args]
-        cls, ctx = (type(args[0]), args[0]._ctx) if args else (NDArray, default_ctx or current_context())
         results = program.run(
             tensors, training=STATE.training, device=ctx.torch_device, differentiate=recording, monitor=monitor,
             monitor_inputs=monitor_inputs,

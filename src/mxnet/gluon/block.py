@@ -8,10 +8,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .. import initializer, ndarray, symbol
+from .. import autograd, initializer, ndarray, symbol
 from ..base import MXNetError
 from ..cached_op import CachedOp
 from ..context import Context
+from ..graph.backends import Optimizer
+from ..graph.optimized import OptimizedGraph
 from ..name import NameManager, Prefix
 from ..ndarray import NDArray
 from ..ndarray.recording import STATE
@@ -362,6 +364,11 @@ def _indent(text: str) -> str:
 _NO_INPUT = (
     "In HybridBlock, there must be one NDArray or one Symbol in the input. Please check the type of the args."
 )
+#: what a HybridBlock keeps of its graph, and how it runs
+_GRAPH_STATE = (
+    "_active", "_flags", "_optimizers", "_rewritten", "_cached_graph", "_cached_op", "_cached_inputs", "_traces",
+    "_in_format", "_out_format",
+)  # fmt: skip
 _MAX_TRACES = 64  # graphs kept for different shapes by a block whose forward method is traced
 
 
@@ -383,6 +390,8 @@ class HybridBlock(Block):
         self._active = False
         self._flags: list[tuple[str, Any]] = []
         self._op_hook: tuple[Callable[..., Any], bool] | None = None
+        self._optimizers: list[Optimizer] = []
+        self._rewritten: Symbol | None = None
         self._traces: OrderedDict[Any, tuple[Any, ...]] = OrderedDict()
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -413,29 +422,29 @@ class HybridBlock(Block):
 
         Args:
             active: whether to run as a graph.
-            backend: name of a backend; none is registered yet.
-            clear: forget the graph built before.
+            backend: name of a backend or of registered passes, see `optimize_for`.
+            clear: forget backends and passes named before.
             static_alloc, static_shape, inline_limit, forward_bulk_size, backward_bulk_size: have no meaning here yet;
                 the results are the same with any of them.
             kwargs: options of the backend.
-        Raises: ValueError if static_shape is given without static_alloc; MXNetError for a backend or unknown option.
+        Raises: ValueError if static_shape is given without static_alloc; MXNetError for an unknown backend or option.
         """
         if static_shape and not static_alloc:
             raise ValueError("static_alloc must be True when static_shape is True")
-        if backend is not None:
-            raise MXNetError(f"hybridize: backend {backend!r} is not registered. See docs/status.md.")
-        if kwargs:
+        if kwargs and backend is None:
             raise MXNetError(
                 f"hybridize: unknown option {next(iter(kwargs))!r}; expected active, backend, clear, static_alloc, "
                 "static_shape, inline_limit, forward_bulk_size or backward_bulk_size."
             )
+        added = [] if backend is None else [Optimizer(backend, kwargs)]
+        self._optimizers = added if clear else [*self._optimizers, *added]
         self._active = active
         self._flags = [("static_alloc", static_alloc), ("static_shape", static_shape), ("inline_limit", inline_limit)]
         if forward_bulk_size is not None:
             self._flags.append(("forward_bulk_size", forward_bulk_size))
         if backward_bulk_size is not None:
             self._flags.append(("backward_bulk_size", backward_bulk_size))
-        if clear:
+        if clear or added:
             self._clear_cached_op()
         for child in self._children.values():
             child.hybridize(
@@ -448,15 +457,35 @@ class HybridBlock(Block):
         static_shape: bool = False, inline_limit: int = 2, forward_bulk_size: int | None = None,
         backward_bulk_size: int | None = None, **kwargs: Any,
     ) -> None:  # fmt: skip
-        """Hybridize for a backend and run once.
+        """Hybridize for a backend, and run once for inference, so that it is ready for inputs of these shapes.
 
-        Raises: MXNetError for a backend: none is registered yet.
+        Outside of training and recording the backend runs the graph; training runs it as before.
+
+        Args:
+            x, args: inputs.
+            backend: "oneDNN" (also "MKLDNN", "fuse"): mxnext's own fusing passes; "inductor", "onnxruntime",
+                "openvino", "tensorrt"; or what `mxnet.graph.backends.register_backend` and `register_pass` have made
+                known. None: hybridize and run.
+            clear: forget backends and passes named before; otherwise passes come after theirs.
+            static_alloc, static_shape, inline_limit, forward_bulk_size, backward_bulk_size: as for `hybridize`.
+            kwargs: options of the backend or the passes.
+        Raises: MXNetError for an unknown backend, or if it can't run the graph. The block then runs as before.
         """
-        self.hybridize(
-            True, backend, clear, static_alloc, static_shape, inline_limit, forward_bulk_size, backward_bulk_size,
-            **kwargs,
-        )  # fmt: skip
-        self(x, *args)
+        before = [(block, {name: block.__dict__[name] for name in _GRAPH_STATE if name in block.__dict__})
+                  for block in _hybrid_blocks(self)]  # fmt: skip
+        try:
+            self.hybridize(
+                True, backend, clear, static_alloc, static_shape, inline_limit, forward_bulk_size, backward_bulk_size,
+                **kwargs,
+            )  # fmt: skip
+            with autograd.pause(train_mode=False):
+                self(x, *args)
+        except Exception as error:
+            for block, state in before:
+                block.__dict__.update(state)
+            if isinstance(error, MXNetError | ValueError) or backend is None:
+                raise
+            raise MXNetError(f"optimize_for: backend {backend!r} failed: {type(error).__name__}: {error}") from error
 
     def cast(self, dtype: Any) -> None:
         """Change the dtype of all parameters; the graph is built anew."""
@@ -466,10 +495,14 @@ class HybridBlock(Block):
     def _clear_cached_op(self) -> None:
         self.__dict__["_cached_graph"] = ()
         self.__dict__["_cached_op"] = None
+        self.__dict__["_rewritten"] = None
         self.__dict__["_traces"] = OrderedDict()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_cached_graph": (), "_cached_op": None, "_traces": OrderedDict()}
+        return {
+            **self.__dict__, "_cached_graph": (), "_cached_op": None, "_rewritten": None, "_traces": OrderedDict(),
+            "_optimizers": [],
+        }  # fmt: skip
 
     # The graph
 
@@ -499,6 +532,8 @@ class HybridBlock(Block):
 
     def _build_cache(self, *args: Any) -> None:
         inputs, out = self._get_graph(*args)
+        for optimizer in self._optimizers:
+            out = self._rewritten = Symbol(optimizer.rewrite(out.graph))
         positions = {item.name: position for position, item in enumerate(inputs)}
         parameters = self.collect_params()
         names = out.list_inputs()
@@ -517,7 +552,14 @@ class HybridBlock(Block):
                 raise RuntimeError(
                     f"Unknown input to HybridBlock: {name}. It is neither an input nor a parameter of the block."
                 )
-        self._cached_op = CachedOp(out, self._flags)
+        self._cached_op = CachedOp(out, self._flags, self._optimized(out, set(positions)))
+
+    def _optimized(self, out: Symbol, inputs: set[str]) -> OptimizedGraph | None:
+        """What runs in inference, if a backend does."""
+        transforms = [optimizer.transform for optimizer in self._optimizers if optimizer.transform is not None]
+        if not transforms:
+            return None
+        return OptimizedGraph(out.graph, set(out.list_inputs()) - inputs, transforms[-1])
 
     def _select_trace(self, args: Sequence[Any]) -> None:
         """Use the graph of a forward method that was traced for these shapes: its Python code may depend on them."""
@@ -667,7 +709,7 @@ class HybridBlock(Block):
                 "Please first call block.hybridize() and then run forward with this block at least once before calling "
                 "export."
             )
-        out = self._cached_graph[1]
+        out = self._cached_graph[1] if self._rewritten is None else self._rewritten
         symbol_file = f"{path}-symbol.json"
         out.save(symbol_file, remove_amp_cast=remove_amp_cast)
         arguments, auxiliary = set(out.list_arguments()), set(out.list_auxiliary_states())
@@ -772,10 +814,10 @@ class SymbolBlock(HybridBlock):
         raise NotImplementedError
 
     def _clear_cached_op(self) -> None:
-        self.__dict__["_cached_op"] = None
+        self.__dict__["_cached_op"] = self.__dict__["_rewritten"] = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_cached_op": None}
+        return {**self.__dict__, "_cached_op": None, "_rewritten": None, "_optimizers": []}
 
     def cast(self, dtype: Any) -> None:
         """Change the dtype of all parameters."""
@@ -792,6 +834,13 @@ class SymbolBlock(HybridBlock):
         """Move all parameters to other devices."""
         for parameter in self.collect_params().values():
             parameter.reset_ctx(ctx)
+
+
+def _hybrid_blocks(block: Any) -> list[Any]:
+    """A block and all its descendants that are HybridBlocks."""
+    found: list[Any] = []
+    block.apply(lambda item: found.append(item) if isinstance(item, HybridBlock) else None)
+    return found
 
 
 def _common_prefix(names: list[str]) -> str:

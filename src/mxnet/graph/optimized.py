@@ -1,4 +1,4 @@
-"""Graphs optimised for inference: a program for each kind of inputs, and results that depend on parameters alone kept."""
+"""Graphs optimised for inference: a program for each kind of inputs; what depends on parameters alone is kept."""
 
 from __future__ import annotations
 

@@ -227,9 +227,13 @@ class Operator:
         return rule
 
     def computed_by(self, function: Callable[..., Any]) -> Operator:
-        """An operator like this one that computes by another function, of the same signature; it is not registered."""
+        """An operator like this one that computes by another function, which isn't registered.
+
+        Its inputs and attributes are the same; what the caller supplies may differ.
+        """
         made = copy.copy(self)
         made.function = function
+        made._read_signature()
         return made
 
     # What front ends, passes and executors ask.

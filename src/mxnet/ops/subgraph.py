@@ -10,7 +10,7 @@ from .registry import Run, operator
 
 @operator("_compiled_subgraph", num_outputs=lambda num_outputs, **_: num_outputs)
 def compiled_subgraph(
-    *data: Tensor, num_outputs: int = 1, constants: Shape = (), subgraphs: tuple[Run, ...]
+    *data: Tensor, num_outputs: int = 1, constants: Shape = (), training: bool, subgraphs: tuple[Run, ...]
 ) -> tuple[Tensor, ...]:
     """The outputs of the subgraph; run by mxnext, unless `optimize_for` has given it to a backend.
 

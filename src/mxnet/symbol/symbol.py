@@ -528,18 +528,33 @@ class Symbol:
         self, backend: str, args: Any = None, aux: Any = None, ctx: Context | None = None, shape_dict: Any = None,
         type_dict: Any = None, stype_dict: Any = None, skip_infer: bool = False, **kwargs: Any,
     ) -> Symbol:  # fmt: skip
-        """The symbol changed for a backend.
+        """The symbol changed for a backend, for inference.
 
-        Raises: MXNetError: no backends are registered yet.
+        Args:
+            backend: "oneDNN" (also "MKLDNN", "fuse"): mxnext's own fusing passes; "inductor", "onnxruntime",
+                "openvino", "tensorrt"; or what `mxnet.graph.backends` has been told of.
+            args, aux: arrays of arguments and auxiliary states, in order or by name.
+            ctx: no meaning here: a backend compiles when the symbol runs, for the device on which it does.
+            shape_dict, type_dict: shapes and dtypes of further arguments; together with args they must agree.
+            stype_dict: storage types; only "default".
+            skip_infer: don't check shapes and dtypes.
+            kwargs: options of the backend or the passes. args_are_parameters=True says that args and aux hold
+                parameters alone, which stay the same from run to run: a backend takes them for constants, and of
+                dicts, what depends on them alone is computed now and put into args, what isn't needed any more is
+                removed, and what is no state any more moves from aux to args.
+        Returns: a symbol with the same outputs.
+        Raises: MXNetError for an unknown backend, or shapes or dtypes that contradict each other.
         """
-        raise MXNetError(f"optimize_for: backend {backend!r} is not registered. See docs/status.md.")
+        from .backends import optimize_symbol
+
+        return optimize_symbol(self, backend, args, aux, shape_dict, type_dict, stype_dict, skip_infer, kwargs)
 
     def get_backend_symbol(self, backend: str) -> Symbol:
-        """The symbol changed for a backend.
+        """The symbol changed for a backend; as `optimize_for` without arrays.
 
-        Raises: MXNetError: no backends are registered yet.
+        Raises: MXNetError for an unknown backend.
         """
-        raise MXNetError(f"get_backend_symbol: backend {backend!r} is not registered. See docs/status.md.")
+        return self.optimize_for(backend)
 
     def __neg__(self) -> Symbol:
         return binary(self, -1.0, "_Mul", "_MulScalar")

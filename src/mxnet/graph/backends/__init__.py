@@ -2,3 +2,7 @@
 
 from .base import Backend, Compiled
 from .registry import Optimizer, backends, get_backend, register_backend, register_pass, unregister
+
+__all__ = [
+    "Backend", "Compiled", "Optimizer", "backends", "get_backend", "register_backend", "register_pass", "unregister",
+]  # fmt: skip

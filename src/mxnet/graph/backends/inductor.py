@@ -41,7 +41,7 @@ class Inductor:
             )
 
     def supports(self, node: Node) -> bool:
-        """Whether a node can be compiled: not those that draw random numbers, look at values, or run Python of users."""
+        """Whether a node can be compiled: not those that draw random numbers, look at values, or run users' Python."""
         op = node.op
         if op is None:
             return True

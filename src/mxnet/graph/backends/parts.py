@@ -76,13 +76,16 @@ def compile_parts(graph: Graph, backend: Backend) -> Graph:
 
 
 def _operator(part: _Part) -> Operator:
-    """The operator of one node: as the registered one, but for how it computes."""
+    """The operator of one node: as the registered one, but for how it computes, and always called as a whole."""
     plain = get_operator("_compiled_subgraph")
 
     def compiled_part(
-        *data: Tensor, num_outputs: int = 1, constants: Shape = (), subgraphs: tuple[Run, ...]
+        *data: Tensor, num_outputs: int = 1, constants: Shape = (), training: bool, state: dict[str, Any],
+        subgraphs: tuple[Run, ...],
     ) -> tuple[Tensor, ...]:
-        if any(type(tensor) is not Tensor or tensor.is_meta for tensor in data):  # while shapes are inferred
+        recorded = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in data)
+        # without values, shapes are inferred
+        if training or recorded or any(type(tensor) is not Tensor or tensor.is_meta for tensor in data):
             return tuple(subgraphs[0](data))
         return tuple(part.run(data))
 

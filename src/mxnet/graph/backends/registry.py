@@ -9,7 +9,7 @@ from typing import Any
 
 from ...base import MXNetError
 from ..graph import Graph
-from ..passes import fold_constants, merge_equal, optimize_inference, partition, remove_dead, split_prologue
+from ..passes import fill_in_sizes, fuse_layers, optimize_inference, partition, simplify, split_prologue
 from .base import Backend
 from .parts import compile_parts
 
@@ -94,6 +94,7 @@ class Optimizer:
         """Raises: MXNetError if nothing has this name, something it needs is missing, or an option is unknown."""
         self.name = name
         self.transform: Transform | None = None
+        self._backend: Backend | None = None
         self._passes = [(function, _taken(function, options)) for function in _passes.get(name, ())]
         unknown = [key for key in options if not any(key in taken for _, taken in self._passes)]
         if unknown:
@@ -104,9 +105,9 @@ class Optimizer:
         if name in FUSING:
             self.transform = fused
         elif not self._passes or name in _backends or name in _KNOWN:
-            backend = get_backend(name)
-            backend.check()
-            self.transform = run_by(backend)
+            self._backend = get_backend(name)
+            self._backend.check()
+            self.transform = run_by(self._backend)
 
     def rewrite(self, graph: Graph) -> Graph:
         """The graph after the registered passes.
@@ -119,6 +120,19 @@ class Optimizer:
                 raise MXNetError(f"pass {function.__name__!r} of {self.name!r} returned {changed!r}; expected a Graph.")
             graph = changed
         return graph
+
+
+    def changed(self, graph: Graph, dtypes: Mapping[str, str], parameters: Collection[str] | None) -> Graph:
+        """The graph after passes and the backend, where shapes aren't known yet: for `Symbol.optimize_for`.
+
+        Args:
+            dtypes: of the variables, as far as known.
+            parameters: names of the variables that stay the same from run to run; None: not known.
+        """
+        graph = self.rewrite(graph)
+        if self._backend is not None:
+            return compile_parts(partition(simplify(graph), self._backend.supports, parameters or ()), self._backend)
+        return graph if self.transform is None else fuse_layers(simplify(graph), dtypes, parameters)
 
 
 def fused(
@@ -134,8 +148,8 @@ def run_by(backend: Backend) -> Transform:
     def transform(
         graph: Graph, shapes: Mapping[str, tuple[int, ...]], dtypes: Mapping[str, str], parameters: Collection[str]
     ) -> tuple[Graph, Graph]:
-        graph = fold_constants(merge_equal(remove_dead(graph)))
-        prologue, main = split_prologue(partition(graph, backend.supports, parameters), parameters)
+        graph = partition(simplify(fill_in_sizes(graph, shapes, dtypes)), backend.supports, parameters)
+        prologue, main = split_prologue(graph, parameters)
         return compile_parts(prologue, backend), compile_parts(main, backend)
 
     return transform

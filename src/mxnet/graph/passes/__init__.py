@@ -1,18 +1,24 @@
 """Passes: pure functions from graph to graph, one in each file.
 
 Exact ones give the same bits: remove_dead, merge_equal, fold_constants, split_prologue. The fusing ones, for
-inference, change how results are rounded: fold_batch_norm, fuse_tails, choose_layout, pack_weights, work_in_place. partition puts
-together what a backend can run.
+inference, change how results are rounded: fold_batch_norm, fuse_tails, choose_layout, pack_weights, work_in_place.
+partition puts together what a backend can run.
 """
 
 from .choose_layout import choose_layout
 from .fold_batch_norm import fold_batch_norm
 from .fold_constants import fold_constants
 from .fuse_tails import fuse_tails
-from .inference import optimize_inference
+from .inference import fill_in_sizes, fuse_layers, optimize_inference, simplify
 from .merge_equal import merge_equal
 from .pack_weights import pack_weights
 from .partition import partition
 from .remove_dead import remove_dead
 from .split_prologue import prologue_names, split_prologue
 from .work_in_place import work_in_place
+
+__all__ = [
+    "choose_layout", "fill_in_sizes", "fold_batch_norm", "fold_constants", "fuse_layers",
+    "fuse_tails", "merge_equal", "optimize_inference", "pack_weights", "partition",
+    "prologue_names", "remove_dead", "simplify", "split_prologue", "work_in_place",
+]  # fmt: skip

@@ -20,9 +20,35 @@ from .work_in_place import work_in_place
 _HALF = {"float16", "bfloat16"}
 
 
+def simplify(graph: Graph) -> Graph:
+    """The exact passes that need to know nothing but the graph."""
+    return fold_constants(merge_equal(remove_dead(graph)))
+
+
+def fuse_layers(graph: Graph, dtypes: Mapping[str, str], parameters: Collection[str] | None) -> Graph:
+    """The fusing passes that need no shapes.
+
+    Args:
+        graph: the graph.
+        dtypes: of the variables, as far as known, by name. With variables in half precision BatchNorm stays as it is.
+        parameters: names of the variables that stay the same from run to run; None: all of them.
+    """
+    if not any(dtypes.get(node.name) in _HALF for node in graph.variables):
+        graph = fold_batch_norm(graph, parameters)
+    return choose_layout(fuse_tails(graph))
+
+
+def fill_in_sizes(graph: Graph, shapes: Mapping[str, tuple[int, ...]], dtypes: Mapping[str, str]) -> Graph:
+    """The graph with sizes that operators which create arrays leave open, for variables of these shapes and dtypes."""
+    if not has_unknown_sizes(graph):
+        return graph
+    kinds = infer_dtypes(graph, dtypes)
+    return resolve_creation(graph, infer_shapes(graph, shapes, kinds))  # type: ignore[arg-type]
+
+
 def optimize_inference(
     graph: Graph, shapes: Mapping[str, tuple[int, ...]], dtypes: Mapping[str, str], parameters: Collection[str],
-    fuse: bool,
+    fuse: bool = False,
 ) -> tuple[Graph, Graph]:  # fmt: skip
     """A prologue that is computed when parameters change, and the graph that is left for every run.
 
@@ -30,18 +56,12 @@ def optimize_inference(
         graph: the graph.
         shapes, dtypes: of every variable, by name.
         parameters: names of the variables that stay the same from run to run.
-        fuse: whether to use passes that change how results are rounded. With parameters in half precision BatchNorm
-            stays as it is.
+        fuse: whether to use passes that change how results are rounded.
     Returns: the prologue, whose outputs are further variables (`prologue_names`) of the main graph, and the main graph.
     """
-    if has_unknown_sizes(graph):
-        kinds = infer_dtypes(graph, dtypes)
-        graph = resolve_creation(graph, infer_shapes(graph, shapes, kinds))  # type: ignore[arg-type]
-    graph = fold_constants(merge_equal(remove_dead(graph)))
-    if fuse:
-        if not any(dtypes.get(node.name) in _HALF for node in graph.variables):
-            graph = fold_batch_norm(graph, parameters)
-        graph = choose_layout(fuse_tails(graph))
-        graph = merge_equal(pack_weights(graph, shapes, parameters))
-    prologue, main = split_prologue(graph, parameters)
-    return prologue, work_in_place(main) if fuse else main
+    graph = simplify(fill_in_sizes(graph, shapes, dtypes))
+    if not fuse:
+        return split_prologue(graph, parameters)
+    graph = pack_weights(fuse_layers(graph, dtypes, parameters), shapes, parameters)
+    prologue, main = split_prologue(merge_equal(graph), parameters)
+    return prologue, work_in_place(main)

@@ -1,0 +1,360 @@
+"""optimize_for: backends, users' passes, what is compiled when, and what happens when a backend fails."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+
+import numpy as np
+import pytest
+import torch
+
+import mxnet as mx
+from mxnet import autograd, gluon, nd
+from mxnet.base import MXNetError
+from mxnet.gluon import nn
+from mxnet.graph.backends import Optimizer, backends, get_backend, register_backend, register_pass, unregister
+from mxnet.graph.graph import Graph, Node, check
+from mxnet.graph.passes import partition
+from mxnet.graph.program import Program
+from mxnet.ops.registry import get_operator
+
+mx.sym.var("loads_the_operators")
+
+
+class Recorder:
+    """A backend that runs our own program and notes what it compiled."""
+
+    def __init__(self, name="recorder", without=()):
+        self.name = name
+        self.without = set(without)
+        self.compiled = []
+        self.fails = None
+
+    def check(self):
+        pass
+
+    def supports(self, node):
+        return node.op is None or node.op.name not in self.without
+
+    def compile(self, graph, shapes, dtypes, constants):
+        if self.fails is not None:
+            raise self.fails
+        assert all(map(self.supports, graph.nodes))
+        check(graph)
+        program = Program(graph)
+        names = [name for name in program.variables if name not in constants]
+        self.compiled.append({name: (shapes[name], dtypes[name]) for name in names})
+
+        def run(tensors):
+            values = {**constants, **dict(zip(names, tensors, strict=True))}
+            with torch.no_grad():
+                return program.run(
+                    [values[name] for name in program.variables], training=False, device=torch.device("cpu")
+                )
+
+        return run
+
+
+@pytest.fixture
+def recorder():
+    backend = register_backend(Recorder())
+    yield backend
+    unregister(backend.name)
+
+
+def network():
+    mx.random.seed(5)
+    net = nn.HybridSequential()
+    net.add(
+        nn.Conv2D(8, 3, padding=1, use_bias=False), nn.BatchNorm(), nn.Activation("relu"), nn.MaxPool2D(),
+        nn.Conv2D(4, 1), nn.GlobalAvgPool2D(), nn.Flatten(), nn.Dropout(0.5), nn.Dense(3),
+    )  # fmt: skip
+    net.initialize(mx.init.Xavier())
+    return net, nd.random.normal(shape=(2, 3, 8, 8))
+
+
+def close(one, other):
+    np.testing.assert_allclose(one.asnumpy(), other.asnumpy(), rtol=1e-4, atol=1e-5)
+
+
+def step(net, x):
+    trainer = gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 0.01})
+    with autograd.record():
+        loss = (net(x) ** 2).sum()
+    loss.backward()
+    trainer.step(1)
+    return loss
+
+
+@pytest.mark.parametrize("backend", ["oneDNN", "MKLDNN", "fuse", "recorder"])
+def test_inference_is_the_backends_and_training_is_ours(backend, recorder):
+    net, x = network()
+    expected = net(x)
+    net.optimize_for(x, backend=backend)
+    close(net(x), expected)
+    other = nd.random.normal(shape=(5, 3, 8, 8))  # another shape
+    plain, _ = network()
+    plain(x)
+    plain.hybridize()
+    for one, two in zip(net.collect_params().values(), plain.collect_params().values(), strict=True):
+        two.set_data(one.data())
+    close(net(other), plain(other))
+    mx.random.seed(8)
+    loss = step(net, x)
+    mx.random.seed(8)
+    assert step(plain, x).asscalar() == loss.asscalar()  # dropout and statistics of the batch: the same program
+    close(net(x), plain(x))  # new parameters are noticed
+    assert (net(x) - expected).abs().max().asscalar() > 1e-3
+    net[-1].bias.data()[:] = 1000  # written in place
+    assert net(x).min().asscalar() > 500
+
+
+def test_what_depends_on_parameters_is_computed_when_they_change_and_parts_once_for_each_shape(recorder):
+    net, x = network()
+    net.optimize_for(x, backend="recorder")
+    assert len(recorder.compiled) == 1 and list(recorder.compiled[0].values()) == [((2, 3, 8, 8), "float32")]
+    for _ in range(3):
+        net(x)
+    assert len(recorder.compiled) == 1
+    for batch in range(3, 20):
+        net(nd.ones((batch, 3, 8, 8)))
+    assert len(recorder.compiled) == 18
+    net(nd.ones((19, 3, 8, 8)))
+    assert len(recorder.compiled) == 18
+    net.collect_params()[next(iter(net.collect_params()))].data()[:] *= 2
+    net(nd.ones((19, 3, 8, 8)))
+    assert len(recorder.compiled) == 19
+
+
+def test_what_a_backend_does_not_support_stays_ours(recorder):
+    recorder.without = {"Pooling", "FullyConnected"}
+    net, x = network()
+    expected = net(x)
+    net.optimize_for(x, backend="recorder")
+    close(net(x), expected)
+    assert len(recorder.compiled) == 3  # before, between and after the poolings; flattening stands alone
+
+
+@pytest.mark.parametrize("failure", [ValueError("broken"), MXNetError("no such thing")])
+def test_a_block_runs_as_before_when_its_backend_fails(recorder, failure):
+    net, x = network()
+    net.optimize_for(x, backend="oneDNN")
+    before = net(x)
+    recorder.fails = failure
+    with pytest.raises(MXNetError, match=str(failure)):
+        net.optimize_for(x, backend="recorder", clear=True)
+    assert np.array_equal(net(x).asnumpy(), before.asnumpy())
+    fresh, _ = network()
+    expected = fresh(x)
+    with pytest.raises(MXNetError):
+        fresh.optimize_for(x, backend="recorder")
+    assert not fresh._active and np.array_equal(fresh(x).asnumpy(), expected.asnumpy())
+
+
+def test_unknown_backends_and_options_are_named():
+    net, x = network()
+    with pytest.raises(MXNetError, match="'nothing' is not registered.*oneDNN"):
+        net.optimize_for(x, backend="nothing")
+    with pytest.raises(MXNetError, match="'oneDNN' has no option 'speed'"):
+        net.optimize_for(x, backend="oneDNN", speed=11)
+    with pytest.raises(MXNetError, match="unknown option 'speed'"):
+        net.optimize_for(x, speed=11)
+    with pytest.raises(ValueError, match="own fusing passes"):
+        register_backend(Recorder("fuse"))
+    with pytest.raises(ValueError, match="no method check, supports, compile"):
+        register_backend(type("Empty", (), {"name": "empty"})())
+    assert {"oneDNN", "MKLDNN", "inductor", "onnxruntime", "openvino", "tensorrt"} <= set(backends())
+
+
+def test_passes_of_users_change_inference_training_and_export(tmp_path):
+    @register_pass("swap")
+    def tanh_for_relu(graph: Graph, act_type: str = "tanh") -> Graph:
+        def choose(node: Node) -> Node:
+            if node.op is not None and node.op.name == "Activation":
+                return node.replaced(attributes={**node.attributes, "act_type": act_type})
+            return node
+
+        return graph.rebuild(choose)
+
+    try:
+        net, x = network()
+        plain = net(x)
+        net.optimize_for(x, backend="swap", act_type="sigmoid")
+        out = net(x)
+        assert (out - plain).abs().max().asscalar() > 1e-3
+        net.optimize_for(x, backend="oneDNN")  # comes after it
+        close(net(x), out)
+        with autograd.record(train_mode=False):
+            close(net(x), out)
+        net.export(str(tmp_path / "net"))
+        loaded = gluon.SymbolBlock.imports(str(tmp_path / "net-symbol.json"), "data", str(tmp_path / "net-0000.params"))
+        close(loaded(x), out)
+        loaded.optimize_for(x, backend="swap", act_type="tanh")
+        assert (loaded(x) - out).abs().max().asscalar() > 1e-4
+        loaded.optimize_for(x, backend="swap", act_type="sigmoid", clear=True)
+        close(loaded(x), out)
+        with pytest.raises(MXNetError, match="'swap' has no option 'other'; it has: act_type"):
+            net.optimize_for(x, backend="swap", other=1)
+        net.optimize_for(x, backend="oneDNN", clear=True)
+        close(net(x), plain)
+    finally:
+        unregister("swap")
+
+
+def test_a_pass_that_returns_no_graph_is_an_error():
+    register_pass("forgetful")(lambda graph: None)
+    try:
+        net, x = network()
+        with pytest.raises(MXNetError, match="returned None; expected a Graph"):
+            net.optimize_for(x, backend="forgetful")
+    finally:
+        unregister("forgetful")
+
+
+def test_symbols_are_changed_for_a_backend(recorder):
+    net, x = network()
+    expected = net(x)
+    symbol = net(mx.sym.var("data"))
+    params = net.collect_params()
+
+    def arrays():
+        return ({n: params[n].data() for n in symbol.list_arguments() if n in params},
+                {n: params[n].data() for n in symbol.list_auxiliary_states()})  # fmt: skip
+
+    for backend in ("MKLDNN", "recorder"):
+        for fixed in (False, True):
+            args, aux = arrays()
+            changed = symbol.optimize_for(backend, args, aux, args_are_parameters=fixed)
+            assert "data" in changed.list_arguments() and changed.list_outputs()
+            if backend == "MKLDNN":
+                assert not changed.list_auxiliary_states() and "Convolution" not in str(changed.graph)
+                assert bool(aux) is not fixed and ("scale" not in str(changed.graph)) is fixed
+            given = {**args, **aux, "data": x.copy()}
+            bound = {name: given[name] for name in changed.list_arguments()}
+            states = {name: given[name] for name in changed.list_auxiliary_states()}
+            executor = changed.bind(mx.cpu(), bound, aux_states=states, grad_req="null")
+            close(executor.forward()[0], expected)
+            close(executor.forward(data=2 * x)[0], net(2 * x))
+            again = mx.sym.load_json(changed.tojson()) if backend == "MKLDNN" else changed
+            bound["data"] = x.copy()
+            close(again.bind(mx.cpu(), bound, aux_states=states, grad_req="null").forward()[0], expected)
+    assert len(recorder.compiled) == 2
+    with pytest.raises(MXNetError, match="args has 'nothing'"):
+        symbol.optimize_for("MKLDNN", {"nothing": x})
+    with pytest.raises(MXNetError, match="Error in operator"):
+        symbol.optimize_for("MKLDNN", shape_dict={"data": (1, 3, 8)})
+    with pytest.raises(MXNetError, match="storage type 'csr'"):
+        symbol.optimize_for("MKLDNN", stype_dict={"data": "csr"})
+    with pytest.raises(MXNetError, match="is not registered"):
+        symbol.get_backend_symbol("nothing")
+
+
+def test_training_a_changed_symbol_uses_its_subgraph(recorder):
+    symbol = mx.sym.FullyConnected(mx.sym.var("x"), num_hidden=2, name="fc").tanh().optimize_for("recorder")
+    reference = mx.sym.FullyConnected(mx.sym.var("x"), num_hidden=2, name="fc").tanh()
+    gradients = []
+    for each in (symbol, reference):
+        executor = each.simple_bind(mx.cpu(), x=(3, 4))
+        for number, array in enumerate(executor.arg_arrays):
+            array[:] = nd.arange(array.size).reshape(array.shape) / 10 + number
+        executor.forward(is_train=True)
+        executor.backward(nd.ones((3, 2)))
+        gradients.append([gradient.asnumpy() for gradient in executor.grad_arrays])
+    for one, other in zip(*gradients, strict=True):
+        assert np.array_equal(one, other)
+    assert not recorder.compiled
+
+
+def parts_of(text, unsupported):
+    graph = Graph.parse(text)
+    changed = partition(graph, lambda node: node.name not in unsupported)
+    check(changed)
+    program, again = Program(graph), Program(changed)
+    values = {name: torch.rand(3) for name in program.variables}
+    outputs = [
+        each.run([values[name] for name in each.variables], training=False, device=torch.device("cpu"))
+        for each in (program, again)
+    ]
+    assert all(torch.equal(one, other) for one, other in zip(*outputs, strict=True))
+    return [
+        sorted(inner.name for inner in node.subgraphs[0].nodes if inner.op is not None)
+        for node in changed.nodes if node.subgraphs
+    ]  # fmt: skip
+
+
+def test_parts_have_no_way_out_and_back_in():
+    # c needs b, which isn't supported and needs a: a and c can't be in one part
+    text = "a = exp(x)\nb = relu(a)\nc = elemwise_add(a, b)\nd = tanh(c)\nreturn d"
+    assert parts_of(text, {"b"}) == [["a"], ["c", "d"]]
+    assert parts_of(text, {}) == [["a", "b", "c", "d"]]
+    assert parts_of(text, {"a", "b", "c", "d"}) == []
+    # two parts, each of which would need a result of the other
+    text = (
+        "a = exp(x)\nb = exp(y)\np = relu(a)\nq = relu(b)\nc = elemwise_add(a, q)\nd = elemwise_add(b, p)\n"
+        "e = elemwise_mul(c, d)\nreturn e, p"
+    )
+    found = parts_of(text, {"p", "q"})
+    assert sum(map(len, found)) == 5 and len(found) > 1
+
+
+def test_random_graphs_are_divided_into_parts_of_equal_values():
+    random = np.random.RandomState(3)
+    for _ in range(40):
+        lines, names, unsupported = [], ["x", "y"], set()
+        for number in range(random.randint(2, 15)):
+            one, other = random.choice(names, 2)
+            lines.append(f"n{number} = elemwise_add({one}, {other})")
+            names.append(f"n{number}")
+            if random.rand() < 0.3:
+                unsupported.add(f"n{number}")
+        outputs = ", ".join(dict.fromkeys([names[-1], *random.choice(names, 2)]))
+        parts_of("\n".join([*lines, f"return {outputs}"]), unsupported)
+
+
+def test_a_block_is_optimized_for_several_threads(recorder):
+    net, x = network()
+    net.optimize_for(x, backend="oneDNN")
+    expected, found = net(x).asnumpy(), []
+
+    def work():
+        for _ in range(5):
+            found.append(net(x).asnumpy())
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 15 and all(np.array_equal(one, expected) for one in found)
+
+
+def test_inductor_says_what_is_missing(monkeypatch):
+    import torch._inductor.config as config
+
+    monkeypatch.setattr(config.cpp, "cxx", (None, "no-such-compiler"))
+    net, x = network()
+    with pytest.raises(MXNetError, match=r"no C\+\+ compiler.*no-such-compiler.*Install g\+\+"):
+        net.optimize_for(x, backend="inductor")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which(os.environ.get("CXX", "g++")) is None, reason="no C++ compiler")
+def test_inductor_compiles_a_network():
+    net, x = network()
+    expected = net(x)
+    net.optimize_for(x, backend="inductor")
+    close(net(x), expected)
+
+
+def test_inductor_leaves_random_and_dynamic_operators_to_us():
+    backend = get_backend("inductor")
+    supported = [get_operator(name) for name in ("Convolution", "BatchNorm", "exp", "SoftmaxOutput")]
+    assert all(backend.supports(Node(op, "n")) for op in supported)
+    refused = [get_operator(name) for name in ("Dropout", "_contrib_boolean_mask", "Custom", "_random_uniform")]
+    assert not any(backend.supports(Node(op, "n")) for op in refused)
+
+
+def test_the_optimizer_of_the_fusing_passes_needs_no_options():
+    assert Optimizer("oneDNN", {}).transform is not None
