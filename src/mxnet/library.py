@@ -1,4 +1,7 @@
-"""`mx.library`: operators from files of one's own. docs/operators.md tells how to write them."""
+"""`mx.library`: operators from files of one's own, backends, and passes.
+
+docs/operators.md tells how to write operators, docs/static-graph.md what backends and passes are.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,14 @@ import os
 import sys
 
 from .base import MXNetError
+from .graph.backends import Backend, register_backend, register_pass
 from .ops.attributes import DType, Floats, OptionalInts, Scalar, Shape
 from .ops.registry import all_operators, operator, registering_together
 
-__all__ = ["DType", "Floats", "OptionalInts", "Scalar", "Shape", "load", "operator"]
+__all__ = [
+    "Backend", "DType", "Floats", "OptionalInts", "Scalar", "Shape", "load", "operator", "register_backend",
+    "register_pass",
+]  # fmt: skip
 
 _loaded: dict[str, str] = {}  # path -> digest of what was loaded
 
@@ -37,7 +44,8 @@ def load(path: str, verbose: bool = True) -> None:
         raise MXNetError(
             f"load path {path}: compiled libraries of operators, passes and partitioners are not supported. Write the "
             "operator in Python on torch tensors and load that file (docs/operators.md); its function may call "
-            "compiled code by ctypes, or by an extension built with torch.utils.cpp_extension."
+            "compiled code by ctypes, or by an extension built with torch.utils.cpp_extension. Passes and backends "
+            "are Python, too: register_pass and register_backend (docs/static-graph.md)."
         )
     if extension != ".py" or not os.path.isfile(path):
         raise MXNetError(f"load path {path} is NOT a library file; expected a Python file, .py.")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from torch import Tensor
 
 from .attributes import Shape
-from .registry import Run, operator
+from .registry import Subgraph, operator
 
 
 @operator("_compiled_subgraph", num_outputs=lambda num_outputs, **_: num_outputs)
 def compiled_subgraph(
-    *data: Tensor, num_outputs: int = 1, constants: Shape = (), training: bool, subgraphs: tuple[Run, ...]
+    *data: Tensor, num_outputs: int = 1, constants: Shape = (), training: bool, subgraphs: tuple[Subgraph, ...]
 ) -> tuple[Tensor, ...]:
     """The outputs of the subgraph; run by mxnext, unless `optimize_for` has given it to a backend.
 

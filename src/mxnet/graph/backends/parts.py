@@ -13,7 +13,7 @@ from torch import Tensor
 from ...base import MXNetError
 from ...ops.attributes import Shape
 from ...ops.dtypes import DTYPE_NAMES
-from ...ops.registry import Operator, Run, get_operator
+from ...ops.registry import Operator, Subgraph, get_operator
 from ..graph import Graph, Node
 from .base import Backend, Compiled
 
@@ -81,7 +81,7 @@ def _operator(part: _Part) -> Operator:
 
     def compiled_part(
         *data: Tensor, num_outputs: int = 1, constants: Shape = (), training: bool, state: dict[str, Any],
-        subgraphs: tuple[Run, ...],
+        subgraphs: tuple[Subgraph, ...],
     ) -> tuple[Tensor, ...]:
         recorded = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in data)
         # without values, shapes are inferred
