@@ -6,7 +6,7 @@ import argparse
 import importlib
 import os
 
-CASES = ("operator_overhead", "operators", "training_step", "memory")
+CASES = ("operator_overhead", "operators", "detection", "training_step", "memory")
 
 
 def main() -> None:
