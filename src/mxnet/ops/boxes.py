@@ -15,7 +15,16 @@ from torch import Tensor
 from ..base import MXNetError
 from .dtypes import DTYPE_NAMES
 from .registry import PartialShape, operator
-from .suppression import best_first, front_first, greedy_matching, greedy_suppression, pairwise_iou, ranks
+from .suppression import (
+    best_candidates,
+    best_first,
+    front_first,
+    greedy_matching,
+    greedy_suppression,
+    pairwise_iou,
+    ranks,
+    rows_at,
+)
 
 Format = Literal["center", "corner"]
 
@@ -80,11 +89,9 @@ def _nms(
         candidate &= rows[..., id_index] != background_id
         if not force_suppress:
             group = rows[..., id_index]
-    order = best_first(score, candidate)
-    if topk > 0:
-        order = order[:, :topk]
+    order = best_candidates(score, candidate, topk) if topk > 0 else best_first(score, candidate)
     candidate = candidate.gather(1, order)
-    boxes = to_corner(rows[..., coord_start : coord_start + 4], in_format).take_along_dim(order.unsqueeze(2), 1)
+    boxes = to_corner(rows_at(rows[..., coord_start : coord_start + 4], order), in_format)
     keep = greedy_suppression(boxes, group.gather(1, order), candidate, overlap_thresh, False, 0.0)
     front = front_first(keep)
     return order.gather(1, front), keep.gather(1, front)
@@ -136,7 +143,7 @@ def box_nms(
         data, overlap_thresh, valid_thresh, topk, coord_start, score_index, id_index, background_id, force_suppress,
         in_format,
     )  # fmt: skip
-    rows = data.view(-1, *data.shape[-2:]).take_along_dim(order.unsqueeze(2), 1)
+    rows = rows_at(data.view(-1, *data.shape[-2:]), order)
     if in_format != out_format:
         boxes = rows[..., coord_start : coord_start + 4]
         boxes = to_corner(boxes, "center") if out_format == "corner" else to_center(boxes)

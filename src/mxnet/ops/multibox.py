@@ -18,7 +18,16 @@ from .attributes import Floats
 from .boxes import to_center
 from .dtypes import DTYPE_NAMES
 from .registry import PartialShape, operator
-from .suppression import best_first, front_first, greedy_matching, greedy_suppression, pairwise_iou, ranks
+from .suppression import (
+    best_candidates,
+    best_first,
+    front_first,
+    greedy_matching,
+    greedy_suppression,
+    pairwise_iou,
+    ranks,
+    rows_at,
+)
 
 
 def _check_float32(name: str, **tensors: Tensor) -> None:
@@ -122,7 +131,7 @@ def multi_box_target(
     if overlap_threshold > 0:
         object_of = torch.where((object_of < 0) & (largest > overlap_threshold), best, object_of)
     positive = object_of >= 0
-    rows = label.take_along_dim(object_of.clamp(min=0).unsqueeze(2), 1)
+    rows = rows_at(label, object_of.clamp(min=0))
     cls_target = torch.where(positive, rows[..., 0] + 1, 0)
     if negative_mining_ratio > 0:
         chance = cls_pred[:batch].softmax(1)[:, 0]
@@ -192,25 +201,30 @@ def multi_box_detection(
     batch = cls_prob.shape[0]
     if cls_prob.shape[1] < 2:
         return torch.full((batch, count, 6), -1.0, device=cls_prob.device)
-    score, kind = cls_prob[:, 1:].max(1)  # the first of equal ones
+    score = cls_prob[:, 1:].amax(1)
+    classes = torch.arange(cls_prob.shape[1] - 1, device=anchor.device, dtype=torch.float32).unsqueeze(1)
+    kind = torch.where(cls_prob[:, 1:] == score.unsqueeze(1), classes, torch.inf).amin(1)  # the first of equal ones
     moves = loc_pred.view(batch, count, 4) * torch.tensor(variances, dtype=torch.float32, device=anchor.device)
     anchors = to_center(anchor)
     center = moves[..., :2] * anchors[..., 2:] + anchors[..., :2]
-    half = moves[..., 2:].exp() * anchors[..., 2:] / 2
+    half = moves[..., 2:].contiguous().exp() * anchors[..., 2:] / 2
     boxes = torch.cat([center - half, center + half], 2)
     boxes = boxes.clamp(0, 1) if clip else boxes
     rows = torch.cat([kind.unsqueeze(2), score.unsqueeze(2), boxes], 2)
     found = score >= threshold
     front = front_first(found)
-    found, rows = found.gather(1, front), rows.take_along_dim(front.unsqueeze(2), 1)
+    found, rows = found.gather(1, front), rows_at(rows, front)
     if 0 < nms_threshold <= 1:
-        order = best_first(rows[..., 1], found)
         best = found
         if nms_topk > 0:  # rows beyond keep their place, as in MXNet
-            place = torch.arange(count, device=rows.device).expand_as(order)
+            place = torch.arange(count, device=rows.device).expand_as(found)
             best = found & (place < nms_topk)
-            order = torch.where(best, order, place)
-        rows = rows.take_along_dim(order.unsqueeze(2), 1)
+            first = best_candidates(rows[..., 1], found, nms_topk)
+            size = first.shape[1]
+            first = torch.where(best[:, :size], first, place[:, :size])
+            rows = torch.cat([rows_at(rows, first), rows[:, size:]], 1)
+        else:
+            rows = rows_at(rows, best_first(rows[..., 1], found))
         group = torch.zeros_like(rows[..., 0]) if force_suppress else rows[..., 0]
         keep = greedy_suppression(rows[..., 2:], group, best, nms_threshold, True, 0.0)
         rows = torch.cat([rows[..., :1].masked_fill(~keep.unsqueeze(2), -1), rows[..., 1:]], 2)

@@ -17,7 +17,7 @@ from ..base import MXNetError
 from .attributes import Floats
 from .dtypes import DTYPE_NAMES
 from .registry import Operator, PartialShape, operator
-from .suppression import front_first, greedy_suppression
+from .suppression import front_first, greedy_suppression, rows_at
 
 
 def _base_anchors(stride: int, ratios: Floats, scales: Floats) -> list[list[float]]:
@@ -63,7 +63,7 @@ def _propose(
     else:
         size = anchors[:, 2:] - anchors[:, :2] + 1
         middle = moves[..., :2] * size + anchors[:, :2] + (size - 1) / 2
-        half = (moves[..., 2:].exp() * size - 1) / 2
+        half = (moves[..., 2:].contiguous().exp() * size - 1) / 2
         boxes = torch.cat([middle - half, middle + half], 2)
     high, wide = im_info[:, :1], im_info[:, 1:2]
     limit = torch.stack([wide, high, wide, high], 2) - 1
@@ -81,13 +81,13 @@ def _propose(
     total = score.shape[1]
     kept = min(pre_nms, total) if pre_nms > 0 else total
     order = score.argsort(stable=True, dim=1, descending=True)[:, :kept]
-    boxes, score = boxes.take_along_dim(order.unsqueeze(2), 1), score.gather(1, order)
+    boxes, score = rows_at(boxes, order), score.gather(1, order)
     everything = torch.ones_like(score, dtype=torch.bool)
-    keep = greedy_suppression(boxes, torch.zeros_like(score), everything, threshold, False, 1.0)
+    keep = greedy_suppression(boxes, torch.zeros_like(score), everything, threshold, False, 1.0, post_nms)
     front = front_first(keep)
     remaining = keep.sum(1, keepdim=True).clamp(max=post_nms)
     chosen = front.gather(1, torch.arange(post_nms, device=device) % remaining)
-    boxes, score = boxes.take_along_dim(chosen.unsqueeze(2), 1), score.gather(1, chosen)
+    boxes, score = rows_at(boxes, chosen), score.gather(1, chosen)
     number = torch.arange(batch, device=device, dtype=torch.float32).view(-1, 1, 1).expand(batch, post_nms, 1)
     return torch.cat([number, boxes], 2).view(-1, 5), score.reshape(-1, 1)
 

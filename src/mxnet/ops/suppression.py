@@ -12,15 +12,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-_BLOCK = 64
+_BLOCK, _LONG_BLOCK = 64, 256  # boxes of a group settled at once: where there are many groups, and where there are few
 _PAIRS = 1 << 18  # pairs of boxes compared at once: what is in between stays in the cache
 
 # torch.library.Library rather than custom_op, whose first call imports the compiler.
 _LIBRARY: Any = torch.library.Library("mxnext", "FRAGMENT")  # type: ignore[no-untyped-call]
 _LIBRARY.define(
-    "greedy_suppression(Tensor boxes, Tensor group, Tensor candidate, float threshold, bool inclusive, float extra)"
-    " -> Tensor"
+    "greedy_suppression(Tensor boxes, Tensor group, Tensor candidate, float threshold, bool inclusive, float extra, "
+    "int enough) -> Tensor"
 )
+_LIBRARY.define("best_candidates(Tensor score, Tensor candidate, int count) -> Tensor")
 _LIBRARY.define("greedy_matching(Tensor score) -> Tensor")
 
 
@@ -56,7 +57,7 @@ def _overlap_and_union(lhs: Tensor, rhs: Tensor, extra: float, buffers: Sequence
 
 
 def greedy_suppression(
-    boxes: Tensor, group: Tensor, candidate: Tensor, threshold: float, inclusive: bool, extra: float
+    boxes: Tensor, group: Tensor, candidate: Tensor, threshold: float, inclusive: bool, extra: float, enough: int = 0
 ) -> Tensor:
     """Which candidates remain when each one, in order, removes the later ones of its group that overlap it too much.
 
@@ -71,15 +72,17 @@ def greedy_suppression(
         threshold, inclusive: a box is removed where IoU > threshold, or >= threshold; two empty boxes never remove
             each other.
         extra: added to every width and height: 1 where corners are pixels that belong to the box.
+        enough: when positive, only so many of the remaining boxes of each group are wanted, the first ones; which
+            others are said to remain is then open.
     Returns: (B, N) booleans.
     """
-    result: Tensor = torch.ops.mxnext.greedy_suppression(boxes, group, candidate, threshold, inclusive, extra)
+    result: Tensor = torch.ops.mxnext.greedy_suppression(boxes, group, candidate, threshold, inclusive, extra, enough)
     return result
 
 
 @torch.no_grad()
 def _greedy_suppression(
-    boxes: Tensor, group: Tensor, candidate: Tensor, threshold: float, inclusive: bool, extra: float
+    boxes: Tensor, group: Tensor, candidate: Tensor, threshold: float, inclusive: bool, extra: float, enough: int
 ) -> Tensor:
     keep = torch.zeros_like(candidate)
     batch, position = candidate.nonzero(as_tuple=True)
@@ -95,7 +98,9 @@ def _greedy_suppression(
     coordinates = _coordinates(torch.cat([boxes.reshape(-1, 4), absent]), extra)  # -1 in the table is the last, absent
     table = torch.full((len(counts), int(counts.max())), -1, dtype=torch.long, device=boxes.device)
     table[label[order], rank] = (batch * candidate.shape[1] + position)[order]
-    buffers = [boxes.new_empty(max(_PAIRS, len(counts) * _BLOCK**2)) for _ in range(3)]
+    block = _BLOCK if len(counts) > _LONG_BLOCK // _BLOCK else _LONG_BLOCK
+    buffers = [boxes.new_empty(max(_PAIRS, len(counts) * block**2)) for _ in range(3)]
+    found = torch.zeros_like(counts)
 
     def overlaps(some: Tensor, others: Tensor) -> Tensor:
         """The IoU of the boxes of the numbers (G, L) and (G, R), -inf where it is not defined: (G, L, R)."""
@@ -105,10 +110,10 @@ def _greedy_suppression(
     def is_over(iou: Tensor) -> Tensor:
         return iou >= threshold if inclusive else iou > threshold
 
-    upper = torch.ones(_BLOCK, _BLOCK, dtype=torch.bool, device=boxes.device).triu(1)
+    upper = torch.ones(block, block, dtype=torch.bool, device=boxes.device).triu(1)
     result = keep.view(-1)
     while table.numel():
-        head, tail = table[:, :_BLOCK], table[:, _BLOCK:]
+        head, tail = table[:, :block], table[:, block:]
         present = head >= 0
         size = head.shape[1]
         removes = is_over(overlaps(head, head)) & upper[:size, :size]
@@ -121,6 +126,10 @@ def _greedy_suppression(
         result[head[remains]] = True
         if not tail.shape[1]:
             break
+        if enough > 0:
+            found += remains.sum(1)
+            if bool((found >= enough).all()):
+                break
         survivors = _front(head, remains)
         step = max(_PAIRS // (survivors.shape[1] * tail.shape[1]), 1)
         width = max(_PAIRS // survivors.shape[1], 1)
@@ -129,7 +138,9 @@ def _greedy_suppression(
             for some, parts in zip(torch.split(survivors, step), torch.split(tail, step), strict=True)
         ])  # fmt: skip
         table = _front(tail, (tail >= 0) & ~is_over(most))
-        table = table[(table[:, :1] >= 0).view(-1)] if table.shape[1] else table
+        if table.shape[1]:
+            going_on = (table[:, :1] >= 0).view(-1)
+            table, found = table[going_on], found[going_on]
     return keep
 
 
@@ -192,6 +203,42 @@ def ranks(order: Tensor) -> Tensor:
     """The place of each number in each row of (B, N) orders, that is, the inverse of a permutation."""
     number = torch.arange(order.shape[1], device=order.device).expand_as(order)
     return torch.empty_like(order).scatter_(1, order, number)
+
+
+def rows_at(rows: Tensor, place: Tensor) -> Tensor:
+    """The rows of (B, N, W) at the places (B, n) of each: (B, n, W)."""
+    batch, count, width = rows.shape
+    first = torch.arange(batch, device=rows.device).unsqueeze(1) * count
+    return rows.reshape(-1, width).index_select(0, (place + first).view(-1)).view(batch, place.shape[1], width)
+
+
+def best_candidates(score: Tensor, candidate: Tensor, count: int) -> Tensor:
+    """The first `count` places of `best_first`; where there are fewer candidates, any other places follow them.
+
+    Returns: (B, count), or (B, N) where N is less.
+    """
+    result: Tensor = torch.ops.mxnext.best_candidates(score, candidate, count)
+    return result
+
+
+@torch.no_grad()
+def _best_candidates(score: Tensor, candidate: Tensor, count: int) -> Tensor:
+    """torch.topk takes equal scores in any order; where no two of them are equal there is only one order."""
+    if count * 4 <= score.shape[1]:
+        masked = torch.where(candidate, score, -torch.inf)
+        values, order = torch.topk(masked, count + 1, 1)
+        first, second = values[:, :-1], values[:, 1:]
+        if bool(((first > second) | (first == -torch.inf)).all()):
+            return order[:, :count].contiguous()
+    return best_first(score, candidate)[:, :count].contiguous()
+
+
+def _best_candidates_shape(score: Tensor, candidate: Tensor, count: int) -> Tensor:
+    return score.new_empty((score.shape[0], min(count, score.shape[1])), dtype=torch.long)
+
+
+_LIBRARY.impl("best_candidates", _best_candidates, "CompositeExplicitAutograd")
+_LIBRARY.impl("best_candidates", _best_candidates_shape, "Meta")
 
 
 def best_first(score: Tensor, candidate: Tensor) -> Tensor:
