@@ -73,17 +73,33 @@ _LIBRARY: Any = torch.library.Library("mxnext", "FRAGMENT")  # type: ignore[no-u
 _LIBRARY.define("first_of_order(Tensor data, int count, int dim, bool descending) -> Tensor")
 
 
-def _first_of_order(data: Tensor, count: int, dim: int, descending: bool) -> Tensor:
-    """The first so many indices of a stable order along dim; there are more elements than that.
+def first_places(data: Tensor, count: int, descending: bool, any_infinite: bool = False) -> Tensor:
+    """The first `count` places of a stable order of each row of (R, N), N > count: (R, count).
 
-    torch.topk is many times faster than sorting, but takes equal elements in any order. Where no two neighbours of
-    the first elements, and of the next one, are equal or NaN, there is only one order.
+    torch.topk is many times faster than sorting, but takes equal elements in any order. Among those taken, the order
+    is put right; where an element taken equals one left out (or is NaN), the row is sorted.
+    any_infinite says that infinite elements at the end of the order may come in any order.
     """
-    values, indices = torch.topk(data, count + 1, dim, descending)
-    first, second = values.narrow(dim, 0, count), values.narrow(dim, 1, count)
-    if bool((first > second if descending else first < second).all()):
-        return indices.narrow(dim, 0, count).contiguous()
-    return data.argsort(stable=True, dim=dim, descending=descending).narrow(dim, 0, count).contiguous()
+    values, places = torch.topk(data, count + 1, 1, descending)
+    first, second, places = values[:, :-1], values[:, 1:], places[:, :-1]
+    differ = first > second if descending else first < second
+    if any_infinite:
+        differ |= first == (-torch.inf if descending else torch.inf)
+    if bool(differ.all()):
+        return places.contiguous()
+    places, by_place = places.sort(1)
+    places = places.gather(1, first.gather(1, by_place).argsort(dim=1, descending=descending, stable=True))
+    unclear = (~differ[:, -1]).nonzero().view(-1)
+    if len(unclear):
+        places[unclear] = data[unclear].argsort(dim=1, descending=descending, stable=True)[:, :count]
+    return places
+
+
+def _first_of_order(data: Tensor, count: int, dim: int, descending: bool) -> Tensor:
+    """The first `count` indices of a stable order along dim, in the shape of data with that size."""
+    rows = data.movedim(dim, -1)
+    places = first_places(rows.reshape(-1, rows.shape[-1]), count, descending)
+    return places.view(*rows.shape[:-1], count).movedim(-1, dim).contiguous()
 
 
 def _first_of_order_shape(data: Tensor, count: int, dim: int, descending: bool) -> Tensor:

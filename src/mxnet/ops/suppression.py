@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .ordering import first_places
+
 _BLOCK, _LONG_BLOCK = 64, 256  # boxes of a group settled at once: where there are many groups, and where there are few
 _PAIRS = 1 << 18  # pairs of boxes compared at once: what is in between stays in the cache
 
@@ -223,13 +225,8 @@ def best_candidates(score: Tensor, candidate: Tensor, count: int) -> Tensor:
 
 @torch.no_grad()
 def _best_candidates(score: Tensor, candidate: Tensor, count: int) -> Tensor:
-    """torch.topk takes equal scores in any order; where no two of them are equal there is only one order."""
     if count * 4 <= score.shape[1]:
-        masked = torch.where(candidate, score, -torch.inf)
-        values, order = torch.topk(masked, count + 1, 1)
-        first, second = values[:, :-1], values[:, 1:]
-        if bool(((first > second) | (first == -torch.inf)).all()):
-            return order[:, :count].contiguous()
+        return first_places(torch.where(candidate, score, -torch.inf), count, True, any_infinite=True)
     return best_first(score, candidate)[:, :count].contiguous()
 
 
