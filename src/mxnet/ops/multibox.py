@@ -204,30 +204,33 @@ def multi_box_detection(
     score = cls_prob[:, 1:].amax(1)
     classes = torch.arange(cls_prob.shape[1] - 1, device=anchor.device, dtype=torch.float32).unsqueeze(1)
     kind = torch.where(cls_prob[:, 1:] == score.unsqueeze(1), classes, torch.inf).amin(1)  # the first of equal ones
-    moves = loc_pred.view(batch, count, 4) * torch.tensor(variances, dtype=torch.float32, device=anchor.device)
-    anchors = to_center(anchor)
-    center = moves[..., :2] * anchors[..., 2:] + anchors[..., :2]
-    half = moves[..., 2:].contiguous().exp() * anchors[..., 2:] / 2
-    boxes = torch.cat([center - half, center + half], 2)
-    boxes = boxes.clamp(0, 1) if clip else boxes
-    rows = torch.cat([kind.unsqueeze(2), score.unsqueeze(2), boxes], 2)
+    moves = loc_pred.view(batch, count, 4).permute(2, 0, 1).contiguous()  # quicker by planes than by rows
+    moves = moves * torch.tensor(variances, dtype=torch.float32, device=anchor.device).view(4, 1, 1)
+    x, y, width, height = to_center(anchor).unbind(2)
+    x, y = moves[0] * width + x, moves[1] * height + y
+    width, height = moves[2].exp() * width / 2, moves[3].exp() * height / 2
+    corners = torch.stack([x - width, y - height, x + width, y + height], 2)
+    corners = corners.clamp(0, 1) if clip else corners
     found = score >= threshold
-    front = front_first(found)
-    found, rows = found.gather(1, front), rows_at(rows, front)
-    if 0 < nms_threshold <= 1:
-        best = found
-        if nms_topk > 0:  # rows beyond keep their place, as in MXNet
-            place = torch.arange(count, device=rows.device).expand_as(found)
-            best = found & (place < nms_topk)
-            first = best_candidates(rows[..., 1], found, nms_topk)
-            size = first.shape[1]
-            first = torch.where(best[:, :size], first, place[:, :size])
-            rows = torch.cat([rows_at(rows, first), rows[:, size:]], 1)
-        else:
-            rows = rows_at(rows, best_first(rows[..., 1], found))
-        group = torch.zeros_like(rows[..., 0]) if force_suppress else rows[..., 0]
-        keep = greedy_suppression(rows[..., 2:], group, best, nms_threshold, True, 0.0)
-        rows = torch.cat([rows[..., :1].masked_fill(~keep.unsqueeze(2), -1), rows[..., 1:]], 2)
+    order = front_first(found)
+    found = found.gather(1, order)
+    suppresses = 0 < nms_threshold <= 1
+    best = found
+    if suppresses and nms_topk > 0:  # rows beyond keep their place, as in MXNet
+        place = torch.arange(count, device=score.device).expand_as(found)
+        best = found & (place < nms_topk)
+        first = best_candidates(score.gather(1, order), found, nms_topk)
+        size = first.shape[1]
+        first = torch.where(best[:, :size], first, place[:, :size])
+        order = torch.cat([order.gather(1, first), order[:, size:]], 1)
+    elif suppresses:
+        order = order.gather(1, best_first(score.gather(1, order), found))
+    kind, score, corners = kind.gather(1, order), score.gather(1, order), rows_at(corners, order)
+    if suppresses:
+        group = torch.zeros_like(kind) if force_suppress else kind
+        keep = greedy_suppression(corners, group, best, nms_threshold, True, 0.0)
+        kind = kind.masked_fill(~keep, -1)
+    rows = torch.cat([kind.unsqueeze(2), score.unsqueeze(2), corners], 2)
     return rows.masked_fill(~found.unsqueeze(2), -1)
 
 
