@@ -1,6 +1,7 @@
 """Detection after the network: suppression, targets, detections, proposals, on predictions like those of real ones."""
 
 import numpy as np
+
 from mxnet import autograd, nd
 
 SSD_MAPS = ((38, 4), (19, 6), (10, 6), (5, 6), (3, 4), (1, 4))  # size, anchors per place: 8,732 anchors of SSD-300
