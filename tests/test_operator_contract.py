@@ -19,7 +19,8 @@ from mxnet import nd
 from mxnet.base import MXNetError
 from mxnet.ndarray.invoke import invoke
 from mxnet.ops.attributes import REQUIRED, format_attribute
-from mxnet.ops.registry import all_operators, get_operator
+from mxnet.ops.registry import all_operators, get_operator, has_operator
+from mxnet.symbol.register import make_function as make_symbol_function
 from mxnet.symbol.symbol import compose
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -40,6 +41,14 @@ OURS = {
 DEFAULTED = {("smooth_l1", "scalar"): 1.0}
 #: in MXNet's functions the auxiliary states are no parameters
 AUXILIARY_HIDDEN = {"BatchNorm_v1", "IdentityAttachKLSparseReg"}
+#: operators that are not public: the machinery of MXNet's own back end, and what `mx.nd.imdecode` was made of
+NOT_HERE = {
+    "_CachedOp", "_CachedOpThreadSafe", "_CrossDeviceCopy", "_CustomFunction", "_NDArray", "_Native", "_NoGradient",
+    "_imdecode",
+}  # fmt: skip
+ADDED_CHOICES = {("Activation", "act_type"): {"log_sigmoid", "mish"}}  # MXNet 2's
+#: MXNet gives all inputs of one weight the name of the first one
+REPEATED_NAMES = {"_multi_adamw_update", "_multi_lamb_update", "_multi_mp_adamw_update", "_multi_mp_lamb_update"}
 CALLS = [pytest.param(call, id=call.id) for call in EXAMPLES if call.op in OPERATORS]
 
 
@@ -265,6 +274,41 @@ def test_declaration_is_that_of_mxnet(name):
                 )
     if facts["auxiliary"] and set(facts["auxiliary"]) <= set(op.inputs):
         assert list(op.mutates) == facts["auxiliary"]
+
+
+def test_every_operator_of_mxnet_is_here():
+    assert {name for name in FACTS if not has_operator(name)} - {"_contrib_SparseEmbedding"} == NOT_HERE
+    assert not [name for name in NOT_HERE if FACTS[name]["public"]]
+
+
+@pytest.mark.parametrize("name", sorted(n for n in OPERATORS if n in FACTS and FACTS[n]["attributes"]))
+def test_attributes_take_the_values_that_mxnet_takes(name):
+    op, facts = OPERATORS[name], FACTS[name]
+    for attribute, choices in facts["choices"].items():
+        found = op.attributes[attribute]
+        for choice in choices:
+            found.parse(choice, name)
+        if found.choices is not None:
+            assert set(found.choices) - ADDED_CHOICES.get((name, attribute), set()) == set(choices) - {None}
+    for attribute in facts["optional"]:
+        if attribute in op.attributes and name != "_linspace":  # see test_declaration_is_that_of_mxnet
+            assert op.attributes[attribute].parse(None, name) is None
+
+
+@pytest.mark.parametrize("name", sorted(n for n in OPERATORS if FACTS.get(n, {}).get("arguments") is not None))
+def test_symbols_have_the_inputs_states_and_outputs_of_mxnet(name):
+    if OPERATORS[name].takes_subgraphs or name in REPEATED_NAMES:
+        return
+    facts = FACTS[name]
+    symbol = make_symbol_function(OPERATORS[name], "made", __name__)(name="node", **facts["attributes_set"])
+
+    def shown(names):
+        return [item.removeprefix("node_") for item in names]
+
+    assert shown(symbol.list_arguments()) == facts["arguments"]
+    assert shown(symbol.list_auxiliary_states()) == facts["auxiliary"]
+    assert shown(symbol.list_outputs()) == facts["outputs"]
+    assert mx.sym.load_json(symbol.tojson()).tojson() == symbol.tojson()
 
 
 @pytest.mark.parametrize(

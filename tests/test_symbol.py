@@ -307,3 +307,39 @@ def test_gradient_and_unknown_backends_are_refused():
     for call in (lambda: x.gradient(["x"]), lambda: x.get_backend_symbol("foo")):
         with pytest.raises(MXNetError):
             call()
+
+
+def test_variables_are_made_for_inputs_that_are_only_counted():
+    # Names recorded from MXNet 1.9.1.
+    a, b = mx.sym.var("a"), mx.sym.var("b")
+    assert mx.sym.Concat(num_args=2, name="c").list_arguments() == ["c_arg0", "c_arg1"]
+    assert mx.sym.Concat(a, num_args=3, name="c").list_arguments() == ["a", "c_arg1", "c_arg2"]
+    assert mx.sym.Concat(arg1=a, num_args=2, name="c").list_arguments() == ["c_arg0", "a"]
+    enlarged = mx.sym.UpSampling(a, scale=2, sample_type="bilinear", num_filter=3, name="u")
+    assert enlarged.list_arguments() == ["a", "u_weight"]
+    assert enlarged.infer_shape(a=(1, 3, 4, 4))[0] == [(1, 3, 4, 4), (3, 1, 4, 4)]
+    assert enlarged.attr_dict()["u_weight"]["__init__"] == '["bilinear", {}]'
+    named = mx.sym.UpSampling(weight=b, data=a, scale=2, sample_type="bilinear", num_filter=3)
+    assert named.list_arguments() == ["a", "b"]
+    update = mx.sym.multi_mp_sgd_update(lrs=(1, 1), wds=(0, 0), num_weights=2, name="n")
+    assert update.list_arguments() == ["n_weight_0", "n_grad_0", "n_weight_1", "n_grad_1"]
+    assert update.list_auxiliary_states() == ["n_weight32_0", "n_weight32_1"]
+    for call, message in [
+        (lambda: mx.sym.Concat(), "Concat: no symbols were given"),
+        (lambda: mx.sym.Concat(a, b, num_args=1), "Concat: num_args=1, but 2 symbols were given"),
+        (lambda: mx.sym.Concat(a, arg0=b, num_args=2), "the input arg0 is given twice"),
+        (lambda: mx.sym.Concat(weight=b, num_args=2), "the input weight is none of its inputs, arg0, arg1"),
+        (lambda: mx.sym.multi_sgd_update(a, b, a, lrs=(1,), wds=(0,)), "3 symbols were given; expected 2: weight_0"),
+    ]:
+        with pytest.raises(MXNetError, match=message):
+            call()
+
+
+def test_variables_given_for_states_take_the_initializer_that_the_operator_asks_for():
+    # Recorded from MXNet 1.9.1.
+    own = mx.sym.var("own", init=mx.init.Zero())
+    symbol = mx.sym.BatchNorm(mx.sym.var("a"), moving_var=mx.sym.var("given"), moving_mean=own)
+    assert symbol.attr_dict()["given"] == {"__init__": '["one", {}]'}
+    assert symbol.attr_dict()["own"] == {"__init__": '["zero", {}]'}
+    slope = mx.sym.LeakyReLU(mx.sym.var("a"), mx.sym.var("slope"), act_type="prelu")
+    assert slope.attr_dict()["slope"] == {"__init__": '["Constant", {"value": 0.25}]'}

@@ -1,7 +1,8 @@
 """Collects what tests/test_operator_contract.py compares: `record_operator_facts.py FOLDER` with MXNet 1.9.1.
 
 FOLDER holds operators.json and python_api.tsv, the facts of the reference. For each operator: names, inputs, attributes
-with defaults, auxiliary states, the names of the outputs, how many outputs a symbol file counts for it, and signatures.
+with defaults and choices, signatures, and of a symbol with the required attributes only its arguments, auxiliary states
+and outputs, and how many outputs its file counts.
 """
 
 import csv
@@ -61,8 +62,13 @@ if __name__ == "__main__":
             "inputs": [i["name"] for i in entry["inputs"] if not is_subgraph(entry, i)],
             "count": entry["key_var_num_args"],
             "attributes": [[a["name"], a["required"], a.get("default")] for a in entry["attributes"]],
+            "choices": {a["name"]: a["choices"] for a in entry["attributes"] if a.get("choices")},
+            "optional": [a["name"] for a in entry["attributes"] if "or None" in a["type"]],
+            "public": entry["kind"] == "public",
             "auxiliary": (entry.get("symbol") or {}).get("auxiliary_states"),
             "outputs": (entry.get("symbol") or {}).get("outputs"),
+            "arguments": (entry.get("symbol") or {}).get("arguments"),
+            "attributes_set": (entry.get("symbol") or {}).get("attributes_set"),
             "counted_outputs": outputs,
             "signatures": {
                 n: signatures[n]
