@@ -343,3 +343,15 @@ def test_variables_given_for_states_take_the_initializer_that_the_operator_asks_
     assert symbol.attr_dict()["own"] == {"__init__": '["zero", {}]'}
     slope = mx.sym.LeakyReLU(mx.sym.var("a"), mx.sym.var("slope"), act_type="prelu")
     assert slope.attr_dict()["slope"] == {"__init__": '["Constant", {"value": 0.25}]'}
+
+
+def test_reshape_takes_numbers_or_the_arguments_of_the_operator_by_position():
+    a = mx.sym.var("a")
+    for shaped in (a.reshape(2, 3), a.reshape((2, 3)), a.reshape([2, 3]), a.reshape(shape=(2, 3), out=None)):
+        assert shaped.list_attr() == {"shape": "(2, 3)"}
+    assert a.reshape((2, 3), True).list_attr() == {"shape": "(2, 3)", "reverse": "True"}  # as in MXNet 1.9.1
+    assert a.reshape(6, name="flat").list_attr() == {"shape": "(6,)"}
+    for bad in (lambda: a.reshape((2, 3), shape=(6,)), lambda: a.reshape((2,), True, (2,), False, "name")):
+        with pytest.raises(TypeError, match="reshape"):
+            bad()
+    assert a.astype("int32", name="q", attr={"__note__": "1"}).list_attr() == {"dtype": "int32", "__note__": "1"}

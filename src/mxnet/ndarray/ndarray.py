@@ -469,11 +469,11 @@ class NDArray:
             STATE_ASSIGNED.add(self)
         self._data.copy_(source._data)
 
-    def split_v2(self, *args: Any, **kwargs: Any) -> Any:
+    def split_v2(self, indices_or_sections: Any, axis: int = 0, squeeze_axis: bool = False) -> Any:
         """Split along an axis into equally many parts, or before given indices; see `mx.nd.split_v2`."""
         from .functions import split_v2
 
-        return split_v2(self, *args, **kwargs)
+        return split_v2(self, indices_or_sections, axis, squeeze_axis)
 
     def slice_assign(self, rhs: Any, begin: Any, end: Any, step: Any) -> Any:
         """Assign rhs to the part [begin:end:step] and return this array."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -490,17 +491,40 @@ class Symbol:
 
     # Methods with a signature of their own
 
-    def astype(self, dtype: Any = _Null, **kwargs: Any) -> Symbol:
-        """Elements cast to dtype."""
-        return compose(get_operator("Cast"), [self], {"dtype": dtype}, hint="cast", **kwargs)
+    def astype(
+        self, dtype: Any = _Null, name: str | None = None, attr: dict[str, str] | None = None, out: Any = None,
+        **kwargs: Any,
+    ) -> Symbol:  # fmt: skip
+        """Elements cast to dtype; out has no meaning."""
+        return compose(get_operator("Cast"), [self], {"dtype": dtype, **kwargs}, hint="cast", name=name, attr=attr)
 
     def reshape(self, *args: Any, **kwargs: Any) -> Symbol:
-        """Another shape; see the operator `reshape`."""
-        if args:
-            shape = args[0] if len(args) == 1 and isinstance(args[0], tuple | list) else args
-            kwargs["shape"] = tuple(shape)
-        name, attr = kwargs.pop("name", None), kwargs.pop("attr", None)
-        return compose(get_operator("Reshape"), [self], kwargs, hint="reshape", name=name, attr=attr)
+        """Another shape, given as a tuple or as numbers; see the operator `reshape`. out has no meaning."""
+        if args and all(isinstance(size, int) for size in args):
+            args = (args,)
+        for name, value in zip(("shape", "reverse", "target_shape", "keep_highest"), args, strict=False):
+            if name in kwargs:
+                raise TypeError(f"reshape() got multiple values for argument {name!r}")
+            kwargs[name] = tuple(value) if name == "shape" else value
+        if len(args) > 4:
+            raise TypeError(f"reshape() takes numbers, or at most 4 positional arguments; got {args}")
+        label, attr = kwargs.pop("name", None), kwargs.pop("attr", None)
+        kwargs.pop("out", None)
+        return compose(get_operator("Reshape"), [self], kwargs, hint="reshape", name=label, attr=attr)
+
+    reshape.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [
+            inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD),
+            *(
+                inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default)
+                for name, default in (
+                    ("shape", _Null), ("reverse", _Null), ("target_shape", _Null), ("keep_highest", _Null),
+                    ("name", None), ("attr", None), ("out", None),
+                )
+            ),
+            inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD),
+        ]
+    )  # fmt: skip
 
     def expand_dims(self, axis: int, inplace: bool = False, **kwargs: Any) -> Symbol:
         """One more axis, of size 1. inplace has no meaning: the executor decides."""
