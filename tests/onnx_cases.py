@@ -215,6 +215,23 @@ case("UpSampling", (1, 2, 3, 4), (2, 1, 5, 5), scale=3, sample_type="bilinear", 
 for corners, size in itertools.product((True, False), ((7, 5), (1, 5), (3, 1), (2, 3))):
     case("_contrib_BilinearResize2D", (1, 2, 3, 4), height=size[0], width=size[1], align_corners=corners)
 case("_contrib_BilinearResize2D", (1, 2, 3, 4), (1, 1, 6, 3), mode="like")
+regions = np.array([[0, 1.2, 0.4, 6.3, 5.1], [1, 0, 0, 3, 7], [-1, 1, 1, 3, 3], [1, 4, 5, 4.1, 5.2]], np.float32)
+for ratio, aligned in itertools.product((2, -1), (True, False)):
+    case("_contrib_ROIAlign", (2, 3, 8, 7), regions, pooled_size=(3, 2), spatial_scale=0.8, sample_ratio=ratio,
+         aligned=aligned)  # fmt: skip
+boxes = np.array([[0, 0, 2, 2], [1, 1, 3, 4], [1, 1, 1, 1], [2, 3, 1, 1]], np.float32)
+for form in ("corner", "center"):
+    case("_contrib_box_iou", boxes, boxes[:3].reshape(1, 3, 4) * 0.9, format=form)
+    case("_contrib_box_decode", (2, 4, 4), boxes[None], std0=0.1, std1=0.2, std2=0.5, std3=0.4, format=form, clip=0.3)
+case("GridGenerator", (2, 6), transform_type="affine", target_shape=(3, 4))
+case("GridGenerator", (2, 2, 3, 4), transform_type="warp")
+case("BilinearSampler", (2, 3, 4, 5), (2, 2, 3, 6))
+case("SpatialTransformer", (2, 3, 4, 5), (2, 6), target_shape=(3, 4), transform_type="affine", sampler_type="bilinear")
+case("_image_to_tensor", np.arange(24, dtype=np.uint8).reshape(2, 4, 3))
+case("_image_to_tensor", np.arange(24, dtype=np.uint8).reshape(1, 2, 4, 3))
+case("_image_normalize", (3, 4, 5), mean=(0.1, 0.2, 0.3), std=(0.4,))
+case("_slice_assign", (4, 5), (2, 3), begin=(3, 1), end=(0, 4), step=(-2, 1))
+case("_slice_assign_scalar", (4, 5), begin=(None, 1), end=(None, 4), step=(3, None), scalar=2.5)
 lengths = np.array([2, 4, 1], np.float32)
 for axis in (0, 1):
     data = (4, 3, 2) if axis == 0 else (3, 4, 2)

@@ -108,7 +108,7 @@ class Builder:
 
     def constant(self, value: Any, dtype: str) -> Array:
         """A constant of a dtype, from numbers, a NumPy or a torch array; small ones that are equal are one."""
-        tensor = value if isinstance(value, Tensor) else torch.from_numpy(np.asarray(value))
+        tensor = value if isinstance(value, Tensor) else torch.from_numpy(np.array(value, order="C"))
         tensor = tensor.to(TORCH_DTYPES[dtype])
         key = (dtype, tuple(tensor.shape), str(tensor.tolist())) if tensor.numel() <= 64 else None
         if key is not None and key in self._small:

@@ -20,4 +20,5 @@ from . import (
     rnn,
     sequence,
     slicing,
+    vision,
 )

@@ -72,6 +72,29 @@ def _(onnx, condition, x, y):
     return onnx.op("Where", chosen, x, y, dtype=x.dtype)
 
 
+@translates("_onehot_encode")
+def _(onnx, lhs, rhs):
+    steps = onnx.constant(np.arange(rhs.shape[1]), "int64")
+    return onnx.cast(onnx.op("Equal", onnx.unsqueeze(onnx.whole(lhs), 1), steps, dtype="bool"), rhs.dtype)
+
+
+@translates("_slice_assign_scalar")
+def _(onnx, data, *, scalar, begin, end, step):
+    inside = np.zeros(data.shape, bool)
+    inside[_region(begin, end, step)] = True
+    return onnx.op("Where", onnx.constant(inside, "bool"), onnx.number(scalar, data), data, dtype=data.dtype)
+
+
+@translates("_slice_assign")
+def _(onnx, lhs, rhs, *, begin, end, step):
+    places = np.moveaxis(np.indices(lhs.shape), 0, -1)[_region(begin, end, step)]
+    return onnx.op("ScatterND", lhs, onnx.constant(places, "int64"), rhs)
+
+
+def _region(begin: tuple, end: tuple, step: tuple) -> tuple[slice, ...]:
+    return tuple(slice(*limits) for limits in zip(begin, end, step or (None,) * len(begin), strict=True))
+
+
 # Order. Equal elements keep their order, as in our operators.
 
 
