@@ -17,6 +17,7 @@ from .graph.graph import Graph, Value
 from .graph.infer import infer_dtypes, infer_shapes
 from .graph.lowering import Unplannable
 from .graph.program import Program
+from .graph.storage import CODES, infer_gradient_stypes, infer_stypes
 from .ndarray.invoke import wrap
 from .ndarray.ndarray import NDArray
 from .ndarray.utils import array, empty, zeros
@@ -78,6 +79,21 @@ class Executor:
 
     def _prepare(self) -> None:
         graph = self._symbol.graph
+        shapes, dtypes = check_shapes(graph, self._bind_inputs(graph))
+        self._program = Program(resolve_creation(graph, shapes))
+        self._states: dict[Any, dict[str, Any]] = {}
+        self._device = self._ctx.torch_device
+        self._loss_heads = [value.node.op is not None and value.node.op.is_loss for value in graph.outputs]
+        self._heads = [not is_loss for is_loss in self._loss_heads]  # which gradients of outputs are given to backward
+        self.outputs = [
+            empty(shapes[value] or (), self._ctx, dtypes[value]) for value in graph.outputs
+        ]  # replaced in place by every run
+
+    def _bind_inputs(self, graph: Graph) -> dict[str, NDArray]:
+        """Find the array of each variable; returns them by name.
+
+        Raises: MXNetError if two variables of one name have arrays of different shapes.
+        """
         auxiliary = graph.auxiliary()
         args, aux = iter(range(len(self.arg_arrays))), iter(self.aux_arrays)
         #: for each variable its array, and its position among the arguments (None: an auxiliary state)
@@ -93,15 +109,7 @@ class Executor:
                     f"two arguments are named {name!r} and have shapes {bound.shape} and {arrays[name].shape}; "
                     "arguments of one name must have one shape."
                 )
-        shapes, dtypes = _check_shapes(graph, arrays)
-        self._program = Program(resolve_creation(graph, shapes))
-        self._states: dict[Any, dict[str, Any]] = {}
-        self._device = self._ctx.torch_device
-        self._loss_heads = [value.node.op is not None and value.node.op.is_loss for value in graph.outputs]
-        self._heads = [not is_loss for is_loss in self._loss_heads]  # which gradients of outputs are given to backward
-        self.outputs = [
-            empty(shapes[value] or (), self._ctx, dtypes[value]) for value in graph.outputs
-        ]  # replaced in place by every run
+        return arrays
 
     @property
     def arg_dict(self) -> dict[str, NDArray]:
@@ -135,19 +143,7 @@ class Executor:
         Returns: the outputs.
         Raises: TypeError for an unknown argument; ValueError if a shape differs.
         """
-        for name, value in kwargs.items():
-            if name not in self._arg_names:
-                raise TypeError(f"Unknown argument {name}")
-            target = self.arg_arrays[self._arg_names.index(name)]
-            if not isinstance(value, NDArray):
-                if not isinstance(value, np.ndarray):
-                    raise ValueError("only accept keyword argument of NDArrays and numpy.ndarray")
-                value = array(value, ctx=self._ctx, dtype=value.dtype)
-            if value.shape != target.shape:
-                raise ValueError(
-                    f"Shape not match! Argument {name}, need: {target.shape}, received: {value.shape}"
-                )
-            target[:] = value
+        self._set_arguments(kwargs)
         self._tracked, self._leaves, self._step = None, {}, None  # what the last run kept may go before this one
         if self._program.is_random:
             self._random_state = generator_for(self._device).get_state()
@@ -164,6 +160,22 @@ class Executor:
         if self._step is not None:
             self._step.watch_outputs(self.outputs)
         return self.outputs
+
+    def _set_arguments(self, kwargs: dict[str, Any]) -> None:
+        """Copy values into arguments; see `forward`."""
+        for name, value in kwargs.items():
+            if name not in self._arg_names:
+                raise TypeError(f"Unknown argument {name}")
+            target = self.arg_arrays[self._arg_names.index(name)]
+            if not isinstance(value, NDArray):
+                if not isinstance(value, np.ndarray):
+                    raise ValueError("only accept keyword argument of NDArrays and numpy.ndarray")
+                value = array(value, ctx=self._ctx, dtype=value.dtype)
+            if value.shape != target.shape:
+                raise ValueError(
+                    f"Shape not match! Argument {name}, need: {target.shape}, received: {value.shape}"
+                )
+            target[:] = value
 
     # With planned storage
 
@@ -313,6 +325,13 @@ class Executor:
                 target._data.copy_(gradient)
 
     def _given_heads(self, out_grads: Any) -> list[Tensor | None]:
+        """The gradients of outputs that are given, as tensors; None for the ones of a loss operator."""
+        return [
+            None if value is None else value.tostype("default")._data.to(self._device, output._data.dtype)
+            for value, output in zip(self._given_arrays(out_grads), self.outputs, strict=True)
+        ]
+
+    def _given_arrays(self, out_grads: Any) -> list[NDArray | None]:
         """The gradients of outputs that are given; None for the ones of a loss operator."""
         if out_grads is None:
             given: list[Any] = [None] * len(self.outputs)
@@ -329,12 +348,10 @@ class Executor:
                 f"Executor.backward: {len(given)} gradients were given; there are {len(self.outputs)} outputs."
             )
         given += [None] * (len(self.outputs) - len(given))
-        heads: list[Tensor | None] = []
         for position, (value, output, is_loss) in enumerate(zip(given, self.outputs, self._loss_heads, strict=True)):
             if value is None:
                 if not is_loss:
                     raise MXNetError(_NEEDS_HEAD_GRADS)
-                heads.append(None)
                 continue
             if not isinstance(value, NDArray):
                 raise TypeError("inputs must be NDArray")
@@ -343,8 +360,7 @@ class Executor:
                     f"Executor.backward: the gradient for output {self._output_names[position]} has shape "
                     f"{value.shape}; expected {output.shape}."
                 )
-            heads.append(value._data.to(self._device, output._data.dtype))
-        return heads
+        return given
 
     def set_monitor_callback(self, callback: Callable[[str, NDArray], None], monitor_all: bool = False) -> None:
         """Call callback(name, array) for every output of every operator; with monitor_all for inputs too."""
@@ -391,17 +407,32 @@ class Executor:
                     "parameters with the old one. Please check for error in network. If this is intended, set "
                     "partial_shaping=True to suppress this warning."
                 )
-            args.append(_resized(name, old, shape, allow_up_sizing))
-            grads.append(None if grad is None else _resized(name, grad, shape, allow_up_sizing))
+            args.append(self._resized(name, old, shape, allow_up_sizing))
+            grads.append(None if grad is None else self._resized(name, grad, shape, allow_up_sizing))
         aux = [
-            _resized(name, old, shape, allow_up_sizing)
+            self._resized(name, old, shape, allow_up_sizing)
             for name, old, shape in zip(self._aux_names, self.aux_arrays, aux_shapes, strict=True)
         ]
-        executor = Executor(
+        executor = type(self)(
             None, self._symbol, self._ctx, self._grad_req, self._group2ctx, args, grads, aux, self._budget
         )  # fmt: skip
         executor._monitor = self._monitor
         return executor
+
+    def _resized(self, name: str, old: NDArray, shape: tuple[int, ...], allow_up_sizing: bool) -> NDArray:
+        """An array of this shape for the one there was; see `reshape`."""
+        if old.shape == shape:
+            return old
+        size = int(np.prod(shape))
+        if size <= old.size:
+            return wrap(NDArray, old._data.reshape(-1)[:size].reshape(shape), old._ctx)
+        if not allow_up_sizing:
+            raise MXNetError(
+                f"New shape of arg: {name} is larger than original. First making a big executor and then down sizing it "
+                "is more efficient than the reverse. If you really want to up size, set allow_up_sizing=True to enable "
+                "allocation of new arrays."
+            )
+        return zeros(shape, old._ctx, old._data.dtype)
 
     def get_optimized_symbol(self) -> Any:
         """The symbol as it is executed."""
@@ -491,25 +522,11 @@ def grad_reqs(grad_req: Any, names: list[str]) -> list[str]:
     return reqs
 
 
-def _check_shapes(graph: Graph, arrays: dict[str, NDArray]) -> tuple[dict[Value, Any], dict[Value, Any]]:
-    dtypes = infer_dtypes(graph, {name: dtype_name(value._data.dtype) for name, value in arrays.items()})
+def check_shapes(graph: Graph, arrays: dict[str, NDArray]) -> tuple[dict[Value, Any], dict[Value, Any]]:
+    """Shapes and dtypes of all values, from the arrays of variables; MXNetError where they contradict each other."""
+    dtypes = infer_dtypes(graph, {name: dtype_name(value.dtype) for name, value in arrays.items()})
     shapes = infer_shapes(graph, {name: value.shape for name, value in arrays.items()}, dtypes)  # type: ignore[arg-type]
     return shapes, dtypes
-
-
-def _resized(name: str, old: NDArray, shape: tuple[int, ...], allow_up_sizing: bool) -> NDArray:
-    if old.shape == shape:
-        return old
-    size = int(np.prod(shape))
-    if size <= old.size:
-        return wrap(NDArray, old._data.reshape(-1)[:size].reshape(shape), old._ctx)
-    if not allow_up_sizing:
-        raise MXNetError(
-            f"New shape of arg: {name} is larger than original. First making a big executor and then down sizing it is "
-            "more efficient than the reverse. If you really want to up size, set allow_up_sizing=True to enable "
-            "allocation of new arrays."
-        )
-    return zeros(shape, old._ctx, old._data.dtype)
 
 
 def _as_arrays(names: list[str], given: Any, what: str, allow_missing: bool) -> list[Any]:
@@ -549,7 +566,7 @@ def bind(
     aux = _as_arrays(aux_names, [] if aux_states is None else aux_states, "aux_states", False)
     reqs = grad_reqs(grad_req, names)
     reqs = ["null" if grad is None else req for req, grad in zip(reqs, grads, strict=True)]
-    return Executor(None, symbol, ctx, reqs, group2ctx, arrays, grads, aux, budget_or_default(None))
+    return _make_executor(symbol, ctx, reqs, group2ctx, arrays, grads, aux, None)
 
 
 def simple_bind(
@@ -560,9 +577,6 @@ def simple_bind(
     """An executor on new arrays of zeros; see `Symbol.simple_bind`."""
     if not isinstance(ctx, Context):
         raise TypeError(f"Context type error: got {type(ctx)}")
-    for name, stype in (stype_dict or {}).items():
-        if stype != "default":
-            raise MXNetError(f"simple_bind: storage type {stype!r} of {name} is not supported yet; expected 'default'.")
     names, aux_names = symbol.list_arguments(), symbol.list_auxiliary_states()
     arg_shapes, _, aux_shapes = symbol.infer_shape_partial(**shapes)
     missing = [n for n, s in zip((*names, *aux_names), (*arg_shapes, *aux_shapes), strict=True) if not s or 0 in s]
@@ -572,8 +586,11 @@ def simple_bind(
         )
     arg_types, _, aux_types = symbol._infer_dtypes((), type_dict or {}, "float32")
     reqs = grad_reqs(grad_req, names)
+    stypes, grad_stypes = _infer_storage(symbol, stype_dict or {})
 
     def make(name: str, shape: tuple[int, ...], dtype: Any, shared: dict[str, NDArray]) -> NDArray:
+        if stypes[name] != "default":
+            return zeros(shape, ctx, dtype, stype=stypes[name])
         if shared_buffer is not None and name in shared_buffer and name in shared:
             return shared[name]
         existing = shared.get(name)
@@ -594,12 +611,46 @@ def simple_bind(
     for name, shape, dtype, req in zip(names, arg_shapes, arg_types, reqs, strict=True):
         if req == "null":
             grads.append(None)
+        elif grad_stypes[name] != "default":
+            grads.append(zeros(shape, ctx, dtype, stype=grad_stypes[name]))
         elif name in old_grads and old_grads[name].shape == shape:
             grads.append(old_grads[name])
         else:
             grads.append(_from_buffer(f"grad of {name}", shape, dtype, shared_buffer, ctx))
     aux = [make(n, s, d, old_aux) for n, s, d in zip(aux_names, aux_shapes, aux_types, strict=True)]
-    return Executor(None, symbol, ctx, reqs, group2ctx, args, grads, aux, budget_or_default(memory_budget))
+    return _make_executor(symbol, ctx, reqs, group2ctx, args, grads, aux, memory_budget)
+
+
+def _infer_storage(symbol: Any, stype_dict: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """The storage types of all variables and of their gradients, by name.
+
+    Raises: MXNetError for an unknown storage type.
+    """
+    for name, stype in stype_dict.items():
+        if stype not in CODES:
+            raise MXNetError(f"simple_bind: stype_dict[{name!r}] is {stype!r}; expected one of {', '.join(CODES)}.")
+    graph = symbol.graph
+    stypes = infer_stypes(graph, stype_dict)
+    return {node.name: stypes[Value(node, 0)] for node in graph.variables}, infer_gradient_stypes(graph, stypes)
+
+
+def _make_executor(
+    symbol: Any, ctx: Context, reqs: list[str], group2ctx: dict[str, Context] | None, args: list[Any],
+    grads: list[Any], aux: list[Any], memory_budget: int | float | None,
+) -> Executor:  # fmt: skip
+    """An executor of the class that these arrays need.
+
+    Raises: MXNetError for a memory budget where storage is sparse.
+    """
+    known = {name: array.stype for name, array in zip(symbol.list_arguments(), args, strict=True)}
+    stypes = [*infer_stypes(symbol.graph, known).values(), *(grad.stype for grad in grads if grad is not None)]
+    if all(stype == "default" for stype in stypes):
+        return Executor(None, symbol, ctx, reqs, group2ctx, args, grads, aux, budget_or_default(memory_budget))
+    from .sparse_executor import SparseExecutor
+
+    if memory_budget is not None:
+        raise MXNetError("bind: the storage of sparse arrays depends on their values; leave out memory_budget.")
+    return SparseExecutor(None, symbol, ctx, reqs, group2ctx, args, grads, aux)
 
 
 def _from_buffer(

@@ -138,11 +138,17 @@ def record(op: Operator, arrays: Sequence[Any], attrs: dict[str, Any], result: A
         return result
     inputs = [_snapshot(array) for array in arrays]
     wanted = [node is not None for node in nodes]
+    by_rows = [  # operators of torch take dense heads only
+        array is not None and (array._sparse or getattr(array._node, "_mx_sparse_grad", False)) for array in arrays
+    ]
     rule = RULES.get(op.name, _by_dense_copies)
 
     def backward(head: Tensor) -> list[Tensor | None]:
         found = rule(op, inputs, attrs, head, wanted)
-        return [None if node is None else gradient for node, gradient in zip(nodes, found, strict=True)]
+        return [
+            None if gradient is None or not want else gradient if rows else dense_head(gradient)
+            for gradient, want, rows in zip(found, wanted, by_rows, strict=True)
+        ]
 
     kept = [array._values if array._sparse else array._data for array in inputs if array is not None]
     origins = [None if array is None else origin_of(array) for array in arrays]

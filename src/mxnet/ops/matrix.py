@@ -12,10 +12,10 @@ from .dtypes import DTYPE_NAMES
 from .registry import operator
 
 
-def _check_stype(name: str, forward_stype: str | None) -> None:
-    if forward_stype not in (None, "default"):
+def _check_stype(name: str, forward_stype: str | None, lhs: Tensor) -> None:
+    if forward_stype not in (None, "default") and not lhs.is_meta:  # shapes are those of a dense result
         raise MXNetError(
-            f"{name}: forward_stype={forward_stype!r} asks for a sparse result, which is not supported; leave it out."
+            f"{name}: forward_stype={forward_stype!r} asks for a sparse result; dense arrays give a dense one, which tostype casts."
         )
 
 
@@ -37,7 +37,7 @@ def dot(
     forward_stype chooses the storage of the result; only None and "default" (dense) are supported.
     """
     if forward_stype is not None:
-        _check_stype("dot", forward_stype)
+        _check_stype("dot", forward_stype, lhs)
     if lhs.ndim == 2 and rhs.ndim == 2:
         return torch.mm(lhs.t() if transpose_a else lhs, rhs.t() if transpose_b else rhs)
     if lhs.ndim == 1 and rhs.ndim == 1:
@@ -59,7 +59,7 @@ def batch_dot(
     forward_stype chooses the storage of the result; only None and "default" (dense) are supported.
     """
     if forward_stype is not None:
-        _check_stype("batch_dot", forward_stype)
+        _check_stype("batch_dot", forward_stype, lhs)
     if lhs.ndim < 3 or lhs.shape[:-2] != rhs.shape[:-2] or rhs.ndim < 3:
         reason = "expected at least 3 dimensions, all but the last two equal"
         raise MXNetError(f"{_explain('batch_dot', lhs, rhs, transpose_a, transpose_b)}; {reason}.")
