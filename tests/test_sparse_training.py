@@ -138,3 +138,128 @@ def test_bound_symbols_have_mxnets_storage_types_and_values(case):
     if case == "S.BlockGrad(S.dot(C, W))":  # MXNet stores no rows; ours are zero
         del SYMBOLS[case]["grads"]["W"]["rows"], found["grads"]["W"]["rows"]
     assert_same(found, SYMBOLS[case])
+
+
+def linear_executor(weight, gradient, grad_req="write"):
+    data, label = mx.sym.var("data", stype="csr"), mx.sym.var("label")
+    output = mx.sym.LinearRegressionOutput(mx.sym.dot(data, mx.sym.var("weight", stype=weight.stype)), label)
+    values = sparse.csr_matrix(np.array([[0, 2, 0, 0], [1, 0, 0, 3]], "float32"))
+    args = {"data": values, "weight": weight, "label": nd.ones((2, 2))}
+    return output.bind(mx.cpu(), args, {"weight": gradient}, grad_req)
+
+
+@pytest.mark.parametrize("weight_stype", ["default", "row_sparse"])
+@pytest.mark.parametrize("gradient_stype", ["default", "row_sparse"])
+def test_bound_arrays_keep_their_storage_types(weight_stype, gradient_stype):
+    weight = nd.array(np.arange(8).reshape(4, 2)).tostype(weight_stype)
+    gradient = nd.ones((4, 2)).tostype(gradient_stype)
+    executor = linear_executor(weight, gradient)
+    for _ in range(2):
+        (output,) = executor.forward(is_train=True)
+        executor.backward()
+    np.testing.assert_array_equal(output.asnumpy(), [[4, 6], [18, 22]])
+    assert executor.grad_dict["weight"] is gradient
+    assert gradient.stype == gradient_stype
+    expected = [[8.5, 10.5], [3, 5], [0, 0], [25.5, 31.5]]
+    np.testing.assert_array_equal(gradient.asnumpy(), expected)
+    executor.backward()  # once more, from the arguments
+    np.testing.assert_array_equal(gradient.asnumpy(), expected)
+
+
+def test_gradients_of_an_executor_add_up_by_rows():
+    gradient = sparse.row_sparse_array((np.ones((1, 2), "float32"), [2]), shape=(4, 2))
+    executor = linear_executor(nd.zeros((4, 2)), gradient, "add")
+    executor.forward(is_train=True)
+    executor.backward()
+    np.testing.assert_array_equal(gradient.indices.asnumpy(), [0, 1, 2, 3])
+    np.testing.assert_array_equal(gradient.asnumpy(), [[-0.5] * 2, [-1] * 2, [1] * 2, [-1.5] * 2])
+
+
+def test_arguments_of_a_sparse_executor_are_set_by_name_and_it_can_be_reshaped():
+    executor = linear_executor(nd.ones((4, 2)), sparse.zeros("row_sparse", (4, 2)))
+    batch = sparse.csr_matrix(np.array([[0, 0, 5, 0], [0, 0, 0, 0]], "float32"))
+    np.testing.assert_array_equal(executor.forward(data=batch)[0].asnumpy(), [[5, 5], [0, 0]])
+    with pytest.raises(ValueError, match="Shape not match"):
+        executor.forward(data=batch[0:1])
+    larger = executor.reshape(data=(3, 4), label=(3, 2), weight=(4, 2), allow_up_sizing=True)
+    assert larger.arg_dict["data"].stype == "csr" and larger.arg_dict["weight"] is executor.arg_dict["weight"]
+    assert larger.forward()[0].shape == (3, 2)
+    with pytest.raises(MXNetError, match="depends on their values"):
+        executor.memory_plan()
+
+
+def test_monitors_see_sparse_values():
+    weight = mx.sym.var("weight", stype="row_sparse")
+    symbol = mx.sym.dot(mx.sym.var("data", stype="csr"), mx.sym.square(weight, name="squared"), name="product")
+    executor = symbol.simple_bind(mx.cpu(), data=(2, 4), weight=(4, 2), grad_req="null")
+    seen = {}
+    executor.set_monitor_callback(lambda name, array: seen.update({name: array.stype}), monitor_all=True)
+    executor.forward()
+    assert seen == {
+        "weight": "row_sparse", "squared_data": "row_sparse", "squared_output": "row_sparse", "data": "csr",
+        "product_lhs": "csr", "product_rhs": "row_sparse", "product_output": "default",
+    }  # fmt: skip
+
+
+def test_random_numbers_and_auxiliary_states_of_a_sparse_executor():
+    data, weight = mx.sym.var("data", stype="csr"), mx.sym.var("weight", stype="row_sparse")
+    hidden = mx.sym.BatchNorm(mx.sym.dot(data, weight), name="bn", fix_gamma=False)
+    symbol = mx.sym.Dropout(hidden, p=0.5)
+    executor = symbol.simple_bind(mx.cpu(), data=(8, 4), weight=(4, 3))
+    executor.arg_dict["data"][:] = np.eye(8, 4, dtype="float32")
+    executor.arg_dict["weight"][:] = np.arange(12, dtype="float32").reshape(4, 3)
+    executor.arg_dict["bn_gamma"][:] = 1
+    executor.forward(is_train=True)
+    moved = executor.aux_dict["bn_moving_mean"].asnumpy()
+    assert (moved != 0).all()
+    heads = nd.ones((8, 3))
+    executor.backward(heads)
+    first = {name: grad.asnumpy() for name, grad in executor.grad_dict.items() if grad is not None}
+    executor.backward(heads)  # the same random numbers again; states stay
+    for name, gradient in first.items():
+        np.testing.assert_array_equal(executor.grad_dict[name].asnumpy(), gradient)
+    np.testing.assert_array_equal(executor.aux_dict["bn_moving_mean"].asnumpy(), moved)
+    assert executor.grad_dict["weight"].stype == "row_sparse"
+
+
+def test_storage_types_given_to_simple_bind():
+    symbol = mx.sym.dot(mx.sym.var("data"), mx.sym.var("weight"))
+    executor = symbol.simple_bind(
+        mx.cpu(), {"weight": "write"}, stype_dict={"data": "csr", "weight": "row_sparse"}, data=(2, 4), weight=(4, 3)
+    )
+    assert executor.arg_dict["data"].stype == "csr" and executor.arg_dict["weight"].stype == "row_sparse"
+    assert executor.grad_dict["weight"].stype == "row_sparse"
+    with pytest.raises(MXNetError, match="stype_dict.'data'. is 'dense'"):
+        symbol.simple_bind(mx.cpu(), stype_dict={"data": "dense"}, data=(2, 4), weight=(4, 3))
+    with pytest.raises(MXNetError, match="__storage_type__ is '7'"):
+        mx.sym.var("x", attr={"__storage_type__": "7"}).simple_bind(mx.cpu(), x=(2,))
+
+
+def test_an_executor_with_a_large_sparse_weight_needs_memory_for_the_rows_it_touches():
+    data, weight = mx.sym.var("data", stype="csr"), mx.sym.var("weight", stype="row_sparse")
+    symbol = mx.sym.sum(mx.sym.dot(data, weight))
+    args = {
+        "data": sparse.csr_matrix(([1.0, 2.0], [7, 70_000], [0, 1, 2]), shape=(2, 100_000)),
+        "weight": sparse.row_sparse_array((np.ones((2, 4), "float32"), [7, 70_000]), shape=(100_000, 4)),
+    }
+    executor = symbol.bind(mx.cpu(), args, {"weight": sparse.zeros("row_sparse", (100_000, 4))})
+    with StorageCounter() as counter:
+        executor.forward(is_train=True)
+        executor.backward(nd.ones((1,)))
+    assert counter.peak < 10_000  # the weight would have 1.6 million bytes
+    np.testing.assert_array_equal(executor.grad_dict["weight"].indices.asnumpy(), [7, 70_000])
+
+
+def test_hybridized_blocks_run_with_sparse_gradients():
+    class Net(mx.gluon.HybridBlock):
+        def hybrid_forward(self, F, ids, weight):
+            return F.Embedding(ids, weight, input_dim=1000, output_dim=2, sparse_grad=True) * 3
+
+    net, ids, weight = Net(), nd.array([[4, 9], [9, 0]]), nd.ones((1000, 2))
+    weight.attach_grad(stype="row_sparse")
+    net.hybridize()
+    with StorageCounter() as counter, autograd.record():
+        net(ids, weight).backward()
+    assert counter.peak < 2000
+    np.testing.assert_array_equal(weight.grad.indices.asnumpy(), [0, 4, 9])
+    np.testing.assert_array_equal(weight.grad.data.asnumpy(), [[3, 3], [3, 3], [6, 6]])

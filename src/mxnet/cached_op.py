@@ -14,6 +14,7 @@ from .graph.graph import Node
 from .graph.infer import infer_dtypes, infer_shapes
 from .graph.optimized import OptimizedGraph
 from .graph.program import Monitor, Program
+from .graph.storage import infer_stypes
 from .ndarray.invoke import NotAnArrayError, tracked, wrap, wrap_result
 from .ndarray.ndarray import NDArray
 from .ndarray.recording import STATE
@@ -47,6 +48,9 @@ class CachedOp:
         self._graph = sym.graph
         self._program = None if has_unknown_sizes(self._graph) else Program(self._graph)
         self._programs: dict[Any, Program] = {}
+        self._interpreter: Any = None
+        dense = {node.name: "default" for node in self._graph.variables}
+        self._is_sparse = any(stype != "default" for stype in infer_stypes(self._graph, dense).values())
         self._names = sym.list_inputs()
 
     @property
@@ -111,6 +115,8 @@ class CachedOp:
             if not isinstance(array, NDArray):
                 name = self._names[next(i for i, item in enumerate(args) if item is array)]
                 raise NotAnArrayError(f"CachedOp: {name} must have NDArray type, but got {array!r}")
+        if self._is_sparse or any(array._sparse or _has_sparse_gradient(array) for array in args):
+            return self._interpret(args, default_ctx, monitor, monitor_inputs)
         recording = STATE.recording
         cls, ctx = (type(args[0]), args[0]._ctx) if args else (NDArray, default_ctx or current_context())
         if self._inference is not None and not (recording or STATE.training or monitor is not None):
@@ -129,6 +135,22 @@ class CachedOp:
         )  # fmt: skip
         return [wrap_result(cls, result, ctx) for result in results]
 
+    def _interpret(
+        self, args: Sequence[NDArray], default_ctx: Any, monitor: Monitor | None, monitor_inputs: bool
+    ) -> list[NDArray]:
+        """The outputs where an array, a value or a gradient is sparse: one imperative call for each node."""
+        from .interpreter import Interpreter
+
+        if self._interpreter is None:
+            if has_unknown_sizes(self._graph):
+                raise MXNetError("CachedOp: operators that find their shape by inference can't run on sparse arrays.")
+            self._interpreter = Interpreter(self._graph)
+        hook = None
+        if monitor is not None:
+            hook = lambda node, name, array: monitor(node, name, array.tostype("default")._data)
+        ctx = args[0]._ctx if args else default_ctx or current_context()
+        return self._interpreter.run(args, ctx, hook, monitor_inputs)  # type: ignore[no-any-return]
+
     def _program_for(self, args: Sequence[NDArray]) -> Program:
         """The program for these shapes, when operators take sizes from shape inference."""
         key = tuple((array._data.shape, array._data.dtype) for array in args)
@@ -140,6 +162,11 @@ class CachedOp:
                 self._programs.clear()
             program = self._programs[key] = Program(resolve_creation(self._graph, shapes))
         return program
+
+
+def _has_sparse_gradient(array: NDArray) -> bool:
+    mark = array._mark
+    return mark is not None and mark.grad is not None and mark.grad._sparse
 
 
 __all__ = ["CachedOp"]

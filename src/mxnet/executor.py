@@ -428,9 +428,9 @@ class Executor:
             return wrap(NDArray, old._data.reshape(-1)[:size].reshape(shape), old._ctx)
         if not allow_up_sizing:
             raise MXNetError(
-                f"New shape of arg: {name} is larger than original. First making a big executor and then down sizing it "
-                "is more efficient than the reverse. If you really want to up size, set allow_up_sizing=True to enable "
-                "allocation of new arrays."
+                f"New shape of arg: {name} is larger than original. First making a big executor and then down sizing "
+                "it is more efficient than the reverse. If you really want to up size, set allow_up_sizing=True to "
+                "enable allocation of new arrays."
             )
         return zeros(shape, old._ctx, old._data.dtype)
 

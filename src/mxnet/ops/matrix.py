@@ -15,7 +15,8 @@ from .registry import operator
 def _check_stype(name: str, forward_stype: str | None, lhs: Tensor) -> None:
     if forward_stype not in (None, "default") and not lhs.is_meta:  # shapes are those of a dense result
         raise MXNetError(
-            f"{name}: forward_stype={forward_stype!r} asks for a sparse result; dense arrays give a dense one, which tostype casts."
+            f"{name}: forward_stype={forward_stype!r} asks for a sparse result; that of dense arrays is dense. Leave "
+            "it out, and cast the result with tostype."
         )
 
 

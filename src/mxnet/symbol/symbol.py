@@ -394,7 +394,8 @@ class Symbol:
         Args:
             ctx, grad_req, group2ctx, shared_exec: as for `bind`.
             type_dict: dtypes of arguments by name.
-            stype_dict: storage types of arguments by name; only "default".
+            stype_dict: storage types of arguments by name, "default", "row_sparse" or "csr", in place of what variables
+                ask for. Outputs and gradients get the storage types that MXNet infers.
             shared_arg_names: arguments whose arrays are taken from shared_exec.
             shared_buffer: arrays by name that are used where they are large enough, and to which new ones are added.
             memory_budget: the most memory that a step may need, parameters and gradients included: bytes, or a fraction
