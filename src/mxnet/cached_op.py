@@ -19,10 +19,11 @@ from .ndarray.invoke import NotAnArrayError, tracked, wrap, wrap_result
 from .ndarray.ndarray import NDArray
 from .ndarray.recording import STATE
 from .ops.dtypes import DTYPE_NAMES
+from .static_graph import StaticGraph
 
 _FLAGS = {
     "static_alloc", "static_shape", "inline_limit", "forward_bulk_size", "backward_bulk_size", "data_indices",
-    "param_indices", "subgraph",
+    "param_indices", "subgraph", "memory_budget", "fuse", "max_shape",
 }  # fmt: skip
 
 
@@ -31,8 +32,8 @@ class CachedOp:
 
     Args:
         sym: the symbol.
-        flags: pairs (name, value) as hybridize takes them; static_alloc, static_shape, inline_limit and the bulk
-            sizes have no meaning here yet: the graph runs the same way with any of them.
+        flags: pairs (name, value) as hybridize takes them: static_alloc, static_shape, memory_budget, fuse, max_shape.
+            inline_limit and the bulk sizes have no meaning here: a graph is always run as a whole.
         inference: what runs instead of the graph when nothing is recorded and the mode isn't training.
     Raises: MXNetError for an unknown flag.
     """
@@ -52,6 +53,15 @@ class CachedOp:
         dense = {node.name: "default" for node in self._graph.variables}
         self._is_sparse = any(stype != "default" for stype in infer_stypes(self._graph, dense).values())
         self._names = sym.list_inputs()
+        options = dict(flags)
+        self.static: StaticGraph | None = None
+        if options.get("static_alloc"):
+            self.static = StaticGraph(
+                self._graph, options.get("memory_budget"), options.get("fuse", False),
+                options.get("static_shape", False),
+            )  # fmt: skip
+        elif options.get("memory_budget") is not None:
+            raise MXNetError("CachedOp: a memory_budget needs static_alloc=True.")
 
     @property
     def handle(self) -> Any:
@@ -129,6 +139,10 @@ class CachedOp:
                 tensors[position] = args[position]._data
         else:
             tensors = [array._data for array in args]
+        if self.static is not None and monitor is None:
+            planned = self.static.run(tensors, program.mutated, STATE.training, recording, ctx.torch_device)
+            if planned is not None:
+                return [wrap_result(cls, result, ctx) for result in planned]
         results = program.run(
             tensors, training=STATE.training, device=ctx.torch_device, differentiate=recording, monitor=monitor,
             monitor_inputs=monitor_inputs,

@@ -416,7 +416,8 @@ class HybridBlock(Block):
     def hybridize(
         self, active: bool = True, backend: str | None = None, clear: bool = True, static_alloc: bool = False,
         static_shape: bool = False, inline_limit: int = 2, forward_bulk_size: int | None = None,
-        backward_bulk_size: int | None = None, **kwargs: Any,
+        backward_bulk_size: int | None = None, memory_budget: int | float | None = None, fuse: bool = False,
+        **kwargs: Any,
     ) -> None:  # fmt: skip
         """Run as a graph from now on, or imperatively again.
 
@@ -440,6 +441,7 @@ class HybridBlock(Block):
         self._optimizers = added if clear else [*self._optimizers, *added]
         self._active = active
         self._flags = [("static_alloc", static_alloc), ("static_shape", static_shape), ("inline_limit", inline_limit)]
+        self._flags += [("memory_budget", memory_budget), ("fuse", fuse)]
         if forward_bulk_size is not None:
             self._flags.append(("forward_bulk_size", forward_bulk_size))
         if backward_bulk_size is not None:

@@ -21,7 +21,7 @@ class CompiledProgram:
     A value leaves the list after its last use, so that its memory is free for what follows.
 
     num_values  the length of that list
-    inputs, head_grads, outputs, gradients, stored  as of the flat program
+    inputs, head_grads, head_positions, outputs, gradients, stored  as of the flat program
     has_backward  whether it is a training step
     inputs_for_backward, outputs_for_backward  positions of those that the backward pass reads
     """
@@ -29,7 +29,8 @@ class CompiledProgram:
     def __init__(self, lowered: LoweredProgram):
         self.num_values = len(lowered.layouts)
         self.inputs = list(lowered.inputs.values())
-        self.head_grads = list(lowered.head_grads)
+        self.head_grads = [(index, lowered.layouts[index]) for index in lowered.head_grads]
+        self.head_positions = list(lowered.head_positions)
         self.outputs = list(lowered.outputs)
         self.gradients = dict(lowered.gradients)
         self.stored = list(lowered.stored)
@@ -68,7 +69,9 @@ class CompiledProgram:
             stores: what takes each gradient that the program hands over.
         Returns: the other gradients by name; None where nothing depends on an input.
         """
-        for index, tensor in zip(self.head_grads, head_grads, strict=True):
+        for (index, layout), tensor in zip(self.head_grads, head_grads, strict=True):
+            if layout is not None and tensor.stride() != layout.stride:
+                tensor = torch.empty_strided(*layout[:2], dtype=layout.dtype, device=tensor.device).copy_(tensor)
             values[index] = tensor
         _run(self._backward, values, generator, None, stores)
         return {name: None if index is None else values[index] for name, index in self.gradients.items()}

@@ -35,6 +35,7 @@ from .templates import (
     Place,
     StoreCall,
     Template,
+    channels_last_layout,
     clone_template,
     contiguous_layout,
     ones_template,
@@ -115,7 +116,7 @@ class LoweredProgram:
     storage_of    the storage that each value is a window on, by index
     storages      every block of memory, by index
     inputs        variable name -> value
-    head_grads    the values of the gradients of the outputs
+    head_grads    the values of the gradients of outputs that come from outside; head_positions: of which outputs
     outputs       the values of the outputs
     gradients     variable name -> value of its gradient, None if nothing depends on it
     stored        names of variables whose gradient an instruction hands over; the others are in gradients
@@ -130,6 +131,7 @@ class LoweredProgram:
         self.storages: list[Storage] = []
         self.inputs: dict[str, int] = {}
         self.head_grads: list[int] = []
+        self.head_positions: list[int] = []
         self.outputs: list[int] = []
         self.gradients: dict[str, int | None] = {}
         self.stored: list[str] = []
@@ -161,7 +163,7 @@ class LoweredProgram:
 def lower(
     program: Program, shapes: Mapping[str, tuple[int, ...]], dtypes: Mapping[str, str], *, training: bool,
     wanted: Sequence[str] = (), device: torch.device | None = None, heads: Sequence[bool] | None = None,
-    stores: bool = False,
+    stores: bool = False, channels_last: bool = False,
 ) -> LoweredProgram:  # fmt: skip
     """The flat program for a graph.
 
@@ -171,15 +173,17 @@ def lower(
         training: whether operators run in training mode.
         wanted: the variables whose gradients are asked for; none gives a forward pass alone.
         device: where it shall run, default the CPU.
-        heads: for each output whether its gradient is given from outside (default: for all); those that aren't given
-            are ones, which the program makes where something needs them.
+        heads: for each output whether its gradient is given from outside; those that aren't given are ones, which the
+            program makes where something needs them. Default: those of all outputs that depend on `wanted`.
         stores: hand over each gradient as soon as it is there, instead of keeping all to the end.
+        channels_last: keep images with the channels last in memory, from the first convolution on: faster on a CPU,
+            but results are rounded differently.
     Raises: Unplannable if a shape depends on values; MXNetError if an operator refuses its inputs.
     """
-    lowering = _Lowering(program, shapes, dtypes, training, wanted, device or torch.device("cpu"))
+    lowering = _Lowering(program, shapes, dtypes, training, wanted, device or torch.device("cpu"), channels_last)
     lowering.run_forward()
     if wanted:
-        lowering.run_backward([True] * len(program.graph.outputs) if heads is None else heads, wanted)
+        lowering.run_backward(heads, wanted)
     lowered = remove_dead(lowering.lowered)
     return store_gradients(lowered) if stores else lowered
 
@@ -211,9 +215,11 @@ class _Beside:
 class _Lowering:
     def __init__(
         self, program: Program, shapes: Mapping[str, tuple[int, ...]], dtypes: Mapping[str, str], training: bool,
-        wanted: Sequence[str], device: torch.device,
+        wanted: Sequence[str], device: torch.device, channels_last: bool,
     ):  # fmt: skip
         self.source = program
+        self.channels_last = channels_last
+        self.converted: dict[int, int] = {}  # value -> the same with its channels last
         self.graph = program.graph
         self.lowered = LoweredProgram()
         self.training = training
@@ -289,6 +295,8 @@ class _Lowering:
         if runs_beside(node):
             self._call_beside(step, given, needs)
             return
+        if self.channels_last and node.op is not None and node.op.name == "Convolution":
+            given[0] = self._with_channels_last(given[0], node)
         layouts = [self._layout(index) for index in given]
         run = partial(_run_step, step, self.training, self.device)
         try:
@@ -306,6 +314,16 @@ class _Lowering:
                 self.values[Value(node, position)] = placed.values[own]
                 if template.requires_grad[position]:
                     self.differentiable.add(Value(node, position))
+
+    def _with_channels_last(self, index: int, node: Node) -> int:
+        """The value with its channels last in memory; itself where it is that already, or no batch of images."""
+        layout = self._layout(index)
+        if len(layout.shape) != 4 or layout == channels_last_layout(layout.shape, layout.dtype):
+            return index
+        if index not in self.converted:
+            template = clone_template(layout, self.device, torch.channels_last)
+            self.converted[index] = self._single(template, [index], node)
+        return self.converted[index]
 
     def _call_beside(self, step: Step, given: list[int], needs: tuple[bool, ...]) -> None:
         lowered, node = self.lowered, step.node
@@ -341,16 +359,19 @@ class _Lowering:
             )
         return contiguous_layout(tuple(shape or ()), torch_dtype(dtype))
 
-    def run_backward(self, heads: Sequence[bool], wanted: Sequence[str]) -> None:
+    def run_backward(self, heads: Sequence[bool] | None, wanted: Sequence[str]) -> None:
         """Enter the gradients of the outputs, and the backward pass: the nodes in reverse, as autograd takes them."""
         lowered = self.lowered
         gradients: dict[Value, int] = {}
-        for value, output, given in zip(self.graph.outputs, lowered.outputs, heads, strict=True):
+        if heads is None:
+            heads = [value in self.differentiable for value in self.graph.outputs]
+        for position, (value, output, given) in enumerate(zip(self.graph.outputs, lowered.outputs, heads, strict=True)):
             layout = self._layout(output)
             if given:
                 storage = lowered.new_storage(layout.nbytes, "input", f"gradient of {value.node.name}")
                 head = lowered.new_value(layout, storage)
                 lowered.head_grads.append(head)
+                lowered.head_positions.append(position)
             elif value in self.differentiable:
                 head = self._single(ones_template(layout, self.device), [output], value.node, " backward")
             if value in self.differentiable:

@@ -45,18 +45,19 @@ class OverBudget(Exception):
 def plan(
     program: Program, shapes: Mapping[str, tuple[int, ...]], dtypes: Mapping[str, str], *, training: bool,
     wanted: Sequence[str] = (), device: torch.device | None = None, heads: Sequence[bool] | None = None,
-    stores: bool = False, budget: int | None = None, recompute: bool = True,
+    stores: bool = False, channels_last: bool = False, budget: int | None = None, recompute: bool = True,
 ) -> Planned:  # fmt: skip
     """Plan a forward pass, or with `wanted` a training step.
 
     Args:
-        program, shapes, dtypes, training, wanted, device, heads, stores: as for `lower`.
+        program, shapes, dtypes, training, wanted, device, heads, stores, channels_last: as for `lower`.
         budget: the most bytes that results may hold at one time.
         recompute: whether results may be computed again where that costs next to nothing.
     Raises: OverBudget if a budget can't be met, saying the smallest that can; MXNetError if the graph can't be planned.
     """
     lowered = lower(
-        program, shapes, dtypes, training=training, wanted=wanted, device=device, heads=heads, stores=stores
+        program, shapes, dtypes, training=training, wanted=wanted, device=device, heads=heads, stores=stores,
+        channels_last=channels_last,
     )
     found: list[Candidate] = []
     for candidate in candidates(lowered):

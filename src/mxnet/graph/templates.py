@@ -66,6 +66,12 @@ def contiguous_layout(shape: tuple[int, ...], dtype: torch.dtype) -> Layout:
     return Layout(shape, tuple(reversed(stride)), dtype)
 
 
+def channels_last_layout(shape: tuple[int, ...], dtype: torch.dtype) -> Layout:
+    """The layout of (N, C, H, W) with C last in memory."""
+    _, channels, height, width = shape
+    return Layout(shape, (height * width * channels, 1, width * channels, channels), dtype)
+
+
 class _Marker:
     """Stands among the arguments of a call for what the run supplies."""
 
@@ -521,9 +527,13 @@ def template_for(
     return template(key, function, layouts, needs, device)
 
 
-def clone_template(layout: Layout, device: torch.device) -> Template:
-    """The template of a contiguous copy."""
-    return template("clone", lambda t: t.clone(memory_format=torch.contiguous_format), (layout,), (False,), device)
+def clone_template(
+    layout: Layout, device: torch.device, memory_format: torch.memory_format = torch.contiguous_format
+) -> Template:
+    """The template of a copy, contiguous by default."""
+    return template(
+        ("clone", memory_format), lambda t: t.clone(memory_format=memory_format), (layout,), (False,), device
+    )
 
 
 def ones_template(layout: Layout, device: torch.device) -> Template:

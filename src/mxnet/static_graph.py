@@ -1,0 +1,210 @@
+"""Graphs of hybridized blocks with planned storage: what `hybridize(static_alloc=True)` runs."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .base import MXNetError
+from .graph.compiled import CompiledProgram
+from .graph.creation import has_unknown_sizes, resolve_creation
+from .graph.graph import Graph
+from .graph.infer import infer_dtypes, infer_shapes
+from .graph.lowering import Unplannable
+from .graph.planned import Planned
+from .graph.program import Program
+from .ops.dtypes import DTYPE_NAMES
+from .ops.generators import generator_for
+from .symbol.budget import plan_within
+
+MOST_PLANS = 64  # kept for different shapes, dtypes and modes
+
+
+class StaticGraph:
+    """Runs a graph by planned programs, one for each kind of inputs.
+
+    Args:
+        graph: the graph.
+        budget: memory that a step may need, as `plan_within` takes it.
+        fuse: whether training may use other layouts, which change how results are rounded.
+        replay: on a GPU, record the kernels of a forward pass once and replay them.
+    """
+
+    def __init__(self, graph: Graph, budget: Any = None, fuse: bool = False, replay: bool = False):
+        self._graph = graph
+        self._names = [node.name for node in graph.variables]
+        self._budget = budget
+        self._fuse = fuse
+        self._replay = replay
+        self._programs: OrderedDict[Any, tuple[Program, Planned | None]] = OrderedDict()
+        self._whole = None if has_unknown_sizes(graph) else Program(graph)
+        self._lock = threading.Lock()
+
+    @property
+    def num_plans(self) -> int:
+        """How many plans are kept now."""
+        return len(self._programs)
+
+    def run(
+        self, tensors: Sequence[Tensor], mutated: Sequence[int], training: bool, recording: bool, device: torch.device
+    ) -> list[Tensor] | None:
+        """The outputs for tensors by variable, recorded for autograd where one of them requires gradients.
+
+        Returns: None if there is no plan, because shapes depend on values: run the graph as a program.
+        Raises: MXNetError if a node fails, or a memory budget can't be met.
+        """
+        wanted: tuple[int, ...] = ()
+        if recording:
+            wanted = tuple(i for i, t in enumerate(tensors) if t.requires_grad and i not in mutated)
+        key = (training, wanted, device, *[(tensor.shape, tensor.dtype) for tensor in tensors])
+        found = self._programs.get(key)
+        if found is None:
+            with self._lock:
+                found = self._programs[key] = self._prepare(tensors, training, wanted, device)
+                if len(self._programs) > MOST_PLANS:
+                    self._programs.popitem(last=False)
+        else:
+            self._programs.move_to_end(key)
+        program, planned = found
+        if planned is None:
+            return None
+        if wanted:
+            run = _Run(program, planned.compiled, self._names, tensors, wanted, training, device)
+            with torch.enable_grad():
+                return list(_PlannedStep.apply(run, *(tensors[i] for i in wanted)))  # type: ignore[no-untyped-call]
+        compiled = planned.compiled
+        generator = generator_for(device) if program.is_random else None
+        return compiled.forward(compiled.start([t.contiguous() for t in tensors]), generator, None)
+
+    def plan(
+        self, what: str, shapes: Sequence[tuple[int, ...]], dtypes: Sequence[torch.dtype], training: bool,
+        wanted: Sequence[int], device: torch.device, budget: Any, extra: int = 0,
+    ) -> tuple[Program, Planned]:  # fmt: skip
+        """The program and the plan for variables of these shapes and dtypes.
+
+        extra: bytes that count towards the budget besides variables and gradients.
+        Raises: Unplannable if shapes depend on values; MXNetError if the budget can't be met.
+        """
+        known = dict(zip(self._names, shapes, strict=True))
+        kinds = {name: DTYPE_NAMES[dtype] for name, dtype in zip(self._names, dtypes, strict=True)}
+        program = self._whole
+        if program is None:
+            inferred = infer_dtypes(self._graph, kinds)
+            program = Program(resolve_creation(self._graph, infer_shapes(self._graph, known, inferred)))  # type: ignore[arg-type]
+        sizes = [torch.Size(shape).numel() * dtype.itemsize for shape, dtype in zip(shapes, dtypes, strict=True)]
+        apart = sum(sizes) + sum(sizes[position] for position in wanted) + extra
+        planned = plan_within(
+            what, budget, apart, program, known, kinds, training=training, device=device,
+            wanted=[self._names[position] for position in wanted], channels_last=self._fuse,
+        )  # fmt: skip
+        return program, planned
+
+    def _prepare(
+        self, tensors: Sequence[Tensor], training: bool, wanted: Sequence[int], device: torch.device
+    ) -> tuple[Program, Planned | None]:
+        shapes, dtypes = [tuple(t.shape) for t in tensors], [t.dtype for t in tensors]
+        try:
+            return self.plan("hybridize", shapes, dtypes, training, wanted, device, self._budget)
+        except Unplannable:
+            if self._budget is not None:
+                raise
+            return self._whole or Program(self._graph), None
+
+
+class _Run:
+    """One recorded run of a planned step, and what its backward pass needs."""
+
+    def __init__(
+        self, program: Program, compiled: CompiledProgram, names: Sequence[str], tensors: Sequence[Tensor],
+        wanted: Sequence[int], training: bool, device: torch.device,
+    ):  # fmt: skip
+        self._program = program
+        self._compiled = compiled
+        self._names = names
+        self._tensors = list(tensors)
+        self._wanted = wanted
+        self._training = training
+        self._device = device
+        self._generator = generator_for(device) if program.is_random else None
+        self._random_state = self._generator.get_state() if self._generator is not None else None
+        self._values: list[Any] | None = None
+        self._watched: list[tuple[str, Tensor, int]] = []
+
+    def forward(self) -> list[Tensor]:
+        """Run the forward pass, and keep what the backward pass reads."""
+        compiled = self._compiled
+        values = compiled.start([tensor.detach().contiguous() for tensor in self._tensors])
+        results = compiled.forward(values, self._generator, None)
+        for index, result in zip(compiled.outputs, results, strict=True):
+            values[index] = result.detach()  # autograd makes the results refer to this run
+        self._watched = [(self._names[i], t := self._tensors[i], t._version) for i in compiled.inputs_for_backward]
+        for position in compiled.outputs_for_backward:
+            result = values[compiled.outputs[position]]
+            self._watched.append((f"output {position}", result, result._version))
+        self._values = values
+        return results
+
+    def is_differentiable(self, position: int) -> bool:
+        """Whether an output depends on what gradients are asked for."""
+        return position in self._compiled.head_positions
+
+    def backward(self, head_grads: Sequence[Tensor]) -> list[Tensor | None]:
+        """The gradients of the wanted tensors, for those of all outputs."""
+        for name, tensor, version in self._watched:
+            if tensor._version != version:
+                raise MXNetError(
+                    f"backward: {name} is needed by the gradient and was changed in place after the recorded forward "
+                    "pass. Change it after backward, or work on a copy."
+                )
+        values, self._values = self._values, None
+        if torch.is_grad_enabled() or values is None:
+            return self._backward_by_autograd(head_grads)
+        given = [head_grads[position] for position in self._compiled.head_positions]
+        found = self._compiled.backward(values, given, self._generator)
+        return [found[self._names[position]] for position in self._wanted]
+
+    def _backward_by_autograd(self, head_grads: Sequence[Tensor]) -> list[Tensor | None]:
+        """The same by recording the graph again: for gradients of gradients, and for a second backward pass."""
+        higher = torch.is_grad_enabled()
+        tensors = [tensor.clone() if i in self._program.mutated else tensor for i, tensor in enumerate(self._tensors)]
+        if not higher:
+            for position in self._wanted:
+                tensors[position] = tensors[position].detach().requires_grad_()
+        now = self._generator.get_state() if self._generator is not None else None
+        try:
+            if self._generator is not None:
+                self._generator.set_state(self._random_state)  # type: ignore[arg-type]
+            with torch.enable_grad():
+                results = self._program.run(
+                    tensors, training=self._training, device=self._device, differentiate=True
+                )
+        finally:
+            if self._generator is not None:
+                self._generator.set_state(now)  # type: ignore[arg-type]
+        pairs = [(t, g) for t, g in zip(results, head_grads, strict=True) if t.requires_grad]
+        return list(
+            torch.autograd.grad(
+                [t for t, _ in pairs], [tensors[i] for i in self._wanted], [g for _, g in pairs], allow_unused=True,
+                create_graph=higher,
+            )
+        )  # fmt: skip
+
+
+class _PlannedStep(torch.autograd.Function):
+    """A run of a planned step as one operation of torch's autograd: (run, *wanted tensors) -> outputs."""
+
+    @staticmethod
+    def forward(ctx: Any, run: _Run, *tensors: Tensor) -> tuple[Tensor, ...]:
+        ctx.run = run
+        results = run.forward()
+        ctx.mark_non_differentiable(*(t for i, t in enumerate(results) if not run.is_differentiable(i)))
+        return tuple(results)
+
+    @staticmethod
+    def backward(ctx: Any, *head_grads: Tensor) -> tuple[Tensor | None, ...]:
+        return None, *ctx.run.backward(head_grads)
