@@ -201,12 +201,13 @@ class _Placed:
 
 
 class _Beside:
-    """A call beside the program: the values of its outputs and of its tape."""
+    """A call beside the program: the values of its inputs, its outputs and its tape."""
 
-    __slots__ = ("needs", "outputs", "step", "tape")
+    __slots__ = ("given", "needs", "outputs", "step", "tape")
 
-    def __init__(self, step: Step, outputs: list[int], tape: int, needs: tuple[bool, ...]):
+    def __init__(self, step: Step, given: list[int], outputs: list[int], tape: int, needs: tuple[bool, ...]):
         self.step = step
+        self.given = given
         self.outputs = outputs
         self.tape = tape
         self.needs = needs
@@ -345,7 +346,7 @@ class _Lowering:
         lowered.instructions.append(
             Instruction(call, tuple(given), (*outputs, tape), writes, node.name, self.numbers[node])
         )
-        self.placed.append(_Beside(step, outputs, tape, needs))
+        self.placed.append(_Beside(step, given, outputs, tape, needs))
 
     def _inferred_layout(self, value: Value) -> Layout:
         if self._inferred is None:
@@ -433,7 +434,7 @@ class _Lowering:
                 outputs.append(lowered.new_value(layout, lowered.new_storage(layout.nbytes, "result", label)))
         function = GradientBeside(node.name, [index is not None for index in found], placed.needs)
         call = Call(function, tuple(map(Place, range(len(heads) + 1))), {}, True, True)
-        reads = (placed.tape, *heads)
+        reads = (placed.tape, *heads, *placed.given, *placed.outputs)  # the tape holds inputs and outputs
         lowered.instructions.append(Instruction(call, reads, tuple(outputs), (), label, self.numbers[node]))
         made = iter(outputs)
         for value, need in zip(node.inputs, placed.needs, strict=True):
