@@ -223,7 +223,9 @@ class Executor:
         values = compiled.start(tensors)
         results = compiled.forward(values, generator, self._states)
         if compiled.has_backward:
-            watched = [(self._names[position], tensors[position]) for position in compiled.inputs_for_backward]
+            watched = [
+                (self._names[i], tensors[i]) for i in compiled.inputs_for_backward if i not in self._program.mutated
+            ]
             self._step = _Step(compiled, values, self._heads, watched)
         return results
 

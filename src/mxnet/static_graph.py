@@ -142,7 +142,8 @@ class _Run:
         results = compiled.forward(values, self._generator, None)
         for index, result in zip(compiled.outputs, results, strict=True):
             values[index] = result.detach()  # autograd makes the results refer to this run
-        self._watched = [(self._names[i], t := self._tensors[i], t._version) for i in compiled.inputs_for_backward]
+        watched = [i for i in compiled.inputs_for_backward if i not in self._program.mutated]
+        self._watched = [(self._names[i], t := self._tensors[i], t._version) for i in watched]
         for position in compiled.outputs_for_backward:
             result = values[compiled.outputs[position]]
             self._watched.append((f"output {position}", result, result._version))
