@@ -306,6 +306,30 @@ def test_sizes_that_follow_inside_of_a_body():
     assert executor.forward()[1].asnumpy().tolist() == [[4] * 7] * 2
 
 
+def test_inference_takes_no_longer_for_each_level_of_nesting():
+    def nest(depth, x, s):
+        if depth == 0:
+            return x + s, s * 2
+        rows, last = sym.contrib.foreach(lambda x, s: nest(depth - 1, x, s), x, s)
+        return rows.sum(axis=0), last
+
+    made = sym.Group(list(nest(40, sym.var("a"), sym.var("s"))))  # twice as long for each level would never end
+    assert made.infer_shape(a=(1,) * 40 + (3,))[1] == [(3,), (3,)]
+    assert made.infer_type(a="float64")[1] == [np.float64] * 2
+    assert made.eval(a=nd.ones((1,) * 40 + (3,)), s=nd.ones(3))[0].asnumpy().tolist() == [2, 2, 2]
+    assert sym.load_json(made.tojson()).tojson() == made.tojson()
+
+
+def test_shapes_follow_where_dtypes_contradict_each_other():
+    def step(x, s):
+        return sym.FullyConnected(x, num_hidden=3, name="fc"), sym.Cast(s, dtype="float64") + sym.zeros((2,))
+
+    made = sym.contrib.foreach(step, sym.var("a"), sym.var("s"))[0]
+    assert made.infer_shape(a=(4, 2, 5))[0] == [(4, 2, 5), (2,), (3, 5), (3,)]
+    with pytest.raises(MXNetError, match="_foreach.*elemwise_add.*one dtype"):
+        made.infer_type(a="float32")
+
+
 def test_shapes_of_branches_and_loops_are_known_where_they_are_the_same():
     made = sym.contrib.cond(
         sym.var("p"), lambda: sym.FullyConnected(sym.var("a"), num_hidden=3, name="f"), lambda: sym.var("b")
@@ -456,6 +480,121 @@ def test_a_forward_method_with_a_loop_is_traced_and_one_with_a_branch_refused():
     net.hybridize()
     with pytest.raises(MXNetError, match="test_control_flow.py"):
         net(x)
+
+
+class Square(mx.operator.CustomOp):
+    """Keeps its input from forward to backward."""
+
+    def forward(self, is_train, req, in_data, out_data, aux):
+        self.x = in_data[0]
+        self.assign(out_data[0], req[0], in_data[0] * in_data[0])
+
+    def backward(self, req, out_grad, in_data, out_data, in_grad, aux):
+        self.assign(in_grad[0], req[0], 2 * self.x * out_grad[0])
+
+
+@mx.operator.register("control_flow_square")
+class SquareProp(mx.operator.CustomOpProp):
+    def create_operator(self, ctx, shapes, dtypes):
+        return Square()
+
+
+def test_custom_operators_keep_their_state_for_each_step():
+    def step(x, s):
+        return sym.Custom(x + s, op_type="control_flow_square"), s + x
+
+    made = sym.Group(list(sym.contrib.foreach(step, sym.var("a"), sym.var("s"))))
+    arrays = {"a": nd.array([[1], [2], [3]]), "s": nd.array([1])}
+    executor = made.bind(mx.cpu(), arrays, {key: nd.zeros_like(array) for key, array in arrays.items()})
+    outputs = executor.forward(is_train=True)
+    assert [out.asnumpy().tolist() for out in outputs] == [[[4], [16], [49]], [7]]
+    executor.backward([nd.ones((3, 1)), nd.ones(1)])
+    assert executor.grad_dict["a"].asnumpy().tolist() == [[27], [23], [15]]
+    assert executor.grad_dict["s"].asnumpy().tolist() == [27]
+
+
+@pytest.mark.parametrize("flags", [None, {}, {"static_alloc": True, "static_shape": True}])
+@pytest.mark.parametrize("kind", ["foreach", "while_loop", "cond"])
+def test_parameters_used_only_inside_are_initialized_at_the_first_call(kind, flags):
+    class Net(gluon.HybridBlock):
+        def __init__(self):
+            super().__init__()
+            with self.name_scope():
+                self.one = gluon.nn.Dense(3)
+                self.other = gluon.nn.Dense(3)
+
+        def hybrid_forward(self, F, x, s):
+            if kind == "foreach":
+                return F.contrib.foreach(lambda row, s: (self.one(row) + self.other(row), s), x, s)[0]
+            if kind == "while_loop":
+                return F.contrib.while_loop(lambda x, s: s < 3, lambda x, s: (self.one(x), (x, s + 1)), (x, s), 3)[0]
+            return F.contrib.cond(s < 3, lambda: self.one(x), lambda: self.other(x))
+
+    net = Net()
+    net.initialize(mx.init.One())
+    if flags is not None:
+        net.hybridize(**flags)
+    expected = {
+        "foreach": [[[10] * 3] * 4] * 2,
+        "while_loop": [[[20] * 3] * 2] * 2 + [[[0] * 3] * 2],
+        "cond": [[20] * 3] * 2,
+    }
+    for _ in range(2):
+        with autograd.record():
+            out = net(nd.ones((2, 4, 5)), nd.ones(1))
+        out.backward()
+        assert out.asnumpy().tolist() == expected[kind]
+    assert (
+        net.one.weight.grad().asnumpy().tolist()
+        == [[{"foreach": 8, "while_loop": 4, "cond": 2}[kind]] * net.one.weight.shape[1]] * 3
+    )
+
+
+def test_loops_over_constants():
+    class Net(gluon.HybridBlock):
+        def hybrid_forward(self, F, x):
+            rows, _ = F.contrib.foreach(lambda row, s: (row + s, s * 2), F.arange(6).reshape((3, 2)), F.ones((2,)))
+            return F.broadcast_add(rows, x)
+
+    net = Net()
+    expected = net(nd.ones(1)).asnumpy().tolist()
+    for flags in ({}, {"static_alloc": True, "static_shape": True}):
+        net.hybridize(**flags)
+        assert net(nd.ones(1)).asnumpy().tolist() == expected
+
+
+@pytest.mark.parametrize("budget", [None, 0.9, 0.85])
+def test_planned_steps_through_loops_give_the_same_gradients(budget):
+    def step(x, s):
+        h = sym.tanh(sym.FullyConnected(x, num_hidden=8, name="fc") + s)
+        return sym.Dropout(sym.exp(h) * sym.sigmoid(h), p=0.5), h
+
+    made = sym.Group(list(sym.contrib.foreach(step, sym.var("a"), sym.var("s"))))
+    plan = made.memory_plan(a=(12, 16, 8), s=(16, 8))
+    assert plan.planned_bytes > 0 and "_foreach" in str(plan)
+    executor = made.simple_bind(mx.cpu(), a=(12, 16, 8), s=(16, 8), memory_budget=budget)
+    for number, array in enumerate(executor.arg_arrays):
+        array[:] = nd.array(cases.values(array.shape, 0.5, number))
+    mx.random.seed(6)
+    outputs = [out.copy() for out in executor.forward(is_train=True)]
+    heads = [nd.array(cases.values(out.shape, 1, 7)) for out in outputs]
+    executor.backward(heads)
+    mx.random.seed(6)
+    arrays = {key: array.copy() for key, array in executor.arg_dict.items()}
+    for array in arrays.values():
+        array.attach_grad()
+    with autograd.record():
+        state, rows = arrays["s"], []
+        for number in range(12):
+            dense = nd.FullyConnected(arrays["a"][number], arrays["fc_weight"], arrays["fc_bias"], num_hidden=8)
+            state = nd.tanh(dense + state)
+            rows.append(nd.Dropout(nd.exp(state) * nd.sigmoid(state), p=0.5))
+        expected = [nd.stack(*rows), state]
+    autograd.backward(expected, heads)
+    for one, other in zip(outputs, expected, strict=True):
+        assert one.asnumpy().tolist() == other.asnumpy().tolist()
+    for key, array in arrays.items():
+        np.testing.assert_allclose(executor.grad_dict[key].asnumpy(), array.grad.asnumpy(), rtol=1e-5, atol=1e-6)
 
 
 def symbol_of_counts(length):

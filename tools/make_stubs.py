@@ -66,7 +66,7 @@ def operator_stub(name: str, op: Operator, kind: str) -> str:
 
 
 def own_stub(name: str, value: Any) -> str:
-    """The declaration of a function that a module defines itself: its parameters, without types."""
+    """The declaration of a function written by hand: its parameters, without types."""
     parameters = []
     for item in inspect.signature(value).parameters.values():
         star = {item.VAR_POSITIONAL: "*", item.VAR_KEYWORD: "**"}.get(item.kind, "")
@@ -81,9 +81,11 @@ def module_stub(package: str, module: str) -> str:
     kind = {"ndarray": "NDArray", "symbol": "Symbol"}[package]
     loaded = importlib.import_module(f"mxnet.{package}.{module}")
     lines = [HEAD + f"from .{package} import {kind}\n"]
+    listed = getattr(loaded, "__all__", ())
     own = {
         name: value for name, value in vars(loaded).items()
-        if inspect.isfunction(value) and value.__code__.co_filename == loaded.__file__ and not name.startswith("_")
+        if inspect.isfunction(value) and not name.startswith("_")
+        and (name in listed or value.__code__.co_filename == loaded.__file__)
     }  # fmt: skip
     functions = {name: own_stub(name, value) for name, value in own.items()}
     for name, full in public_names(MODULES[module]).items():

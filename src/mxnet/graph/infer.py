@@ -20,6 +20,7 @@ from .graph import Graph, Node, Value
 _META = torch.device("meta")
 _META_CACHE: dict[Any, tuple[tuple[int, ...], ...]] = {}
 _META_CACHE_SIZE = 20_000
+_Memo = dict[Any, Any]
 _SHAPE_TEXT = re.compile(r"[(\[]?((-?\d{1,18}L?|None)(,(-?\d{1,18}L?|None))*,?)?[)\]]?")
 _TRIAL_SIZES = (6, 12)  # stand in for unknown sizes; both divide by what programs usually split by
 
@@ -84,10 +85,12 @@ def run_on_meta(
 
 
 def infer_node_shapes(
-    node: Node, inputs: list[PartialShape], outputs: list[PartialShape], dtypes: Sequence[str]
+    node: Node, inputs: list[PartialShape], outputs: list[PartialShape], dtypes: Sequence[str], memo: _Memo
 ) -> tuple[list[PartialShape], list[PartialShape]]:
     """Everything that follows for one node from what is known of its inputs and outputs.
 
+    Args:
+        memo: what was already found for subgraphs.
     Raises: MXNetError if the shapes contradict each other or the operator.
     """
     op, attrs = node.op, node.attrs
@@ -105,7 +108,7 @@ def infer_node_shapes(
                 if name in known:
                     known[name] = merge_shapes(known[name], None if shape is None else tuple(shape))
         inputs = [known[name] for name in names]
-    infer_shape = _shape_rule(node, dtypes)
+    infer_shape = _shape_rule(node, dtypes, memo)
     if infer_shape is not None:
         new_inputs, new_outputs = infer_shape(list(inputs), list(outputs), **attrs)
         inputs = [merge_shapes(a, b) for a, b in zip(inputs, new_inputs, strict=True)]
@@ -196,18 +199,18 @@ def infer_shapes(
                 shapes[Value(node, 0)] = merge_shapes(known.get(node.name), _variable_shape(node))
             except ShapeConflict as error:
                 raise MXNetError(f"variable {node.name!r}: {error}") from None
-    _settle_shapes(graph, shapes, dtypes or {})
+    _settle_shapes(graph, shapes, dtypes or {}, {})
     return shapes
 
 
-def _settle_shapes(graph: Graph, shapes: dict[Value, PartialShape], dtypes: Mapping[Value, str]) -> None:
+def _settle_shapes(graph: Graph, shapes: dict[Value, PartialShape], dtypes: Mapping[Value, Any], memo: _Memo) -> None:
     """Go through the nodes forwards and backwards until nothing more follows."""
     operators = [node for node in graph.nodes if node.op is not None]
     forward = True
     for _ in range(64):
         changed = False
         for node in operators if forward else reversed(operators):
-            changed |= _infer_node(node, shapes, dtypes)
+            changed |= _infer_node(node, shapes, dtypes, memo)
         if not changed and not forward:
             break
         if not changed and all(map(is_known, shapes.values())):
@@ -216,10 +219,13 @@ def _settle_shapes(graph: Graph, shapes: dict[Value, PartialShape], dtypes: Mapp
 
 
 def infer_shapes_of(
-    graph: Graph, inputs: Sequence[PartialShape], dtypes: Mapping[Value, Any], outputs: Sequence[PartialShape] = ()
-) -> dict[Value, PartialShape]:
+    graph: Graph, inputs: Sequence[PartialShape], dtypes: Mapping[Value, Any], outputs: Sequence[PartialShape] = (),
+    memo: _Memo | None = None,
+) -> dict[Value, PartialShape]:  # fmt: skip
     """The shape of every value, as far as it follows from shapes of the variables, and of outputs, in order.
 
+    Args:
+        memo: what was already found for subgraphs.
     Raises: MXNetError naming the node whose shapes contradict each other.
     """
     shapes: dict[Value, PartialShape] = {
@@ -233,57 +239,75 @@ def infer_shapes_of(
             shapes[value] = merge_shapes(shapes[value], shape)
         except ShapeConflict as error:
             raise MXNetError(f"{value.node.name}: {error}") from None
-    _settle_shapes(graph, shapes, dtypes)
+    _settle_shapes(graph, shapes, dtypes, {} if memo is None else memo)
     return shapes
 
 
-def infer_dtypes_of(graph: Graph, inputs: Sequence[str | None]) -> dict[Value, str | None]:
-    """The dtype of every value, as far as it follows from those of the variables in order.
+def infer_dtypes_of(
+    graph: Graph, inputs: Sequence[str | None], outputs: Sequence[str | None] = (), memo: _Memo | None = None
+) -> dict[Value, str | None]:
+    """The dtype of every value, as far as it follows from those of the variables, and of outputs, in order.
 
+    Args:
+        memo: what was already found for subgraphs.
     Raises: MXNetError naming the node whose dtypes contradict each other.
     """
-    known = {Value(node, 0): dtype for node, dtype in zip(graph.variables, inputs, strict=True)}
-    return _settle_dtypes(graph, known, None)
+    variables = [Value(node, 0) for node in graph.variables]
+    known: dict[Value, str | None] = {}
+    for value, dtype in (*zip(variables, inputs, strict=True), *zip(graph.outputs, outputs, strict=bool(outputs))):
+        if dtype is not None and known.setdefault(value, dtype) != dtype:
+            raise MXNetError(f"{value.node.name} is both {known[value]} and {dtype}")
+    return _settle_dtypes(graph, known, None, {} if memo is None else memo)
 
 
 class _Rules:
     """What the rules of an operator may ask of a subgraph (`SubgraphRules`).
 
-    dtypes: those of the variables, for operators inside that look at dtypes when shapes are inferred.
+    memo    what was already found during one inference, so that its time doesn't double with each level of nesting
+    dtypes  those of the variables, for operators inside that look at dtypes when shapes are inferred
     """
 
-    def __init__(self, graph: Graph, dtypes: Sequence[str | None] = ()):
+    def __init__(self, graph: Graph, memo: _Memo, dtypes: Sequence[str | None] = ()):
         self.graph = graph
+        self.memo = memo
         self.dtypes = dtypes
 
     def infer_shape(
         self, inputs: Sequence[PartialShape], outputs: Sequence[PartialShape]
     ) -> tuple[list[PartialShape], list[PartialShape]]:
         """All that follows inside for the shapes of variables and outputs."""
-        shapes = infer_shapes_of(self.graph, inputs, infer_dtypes_of(self.graph, self.dtypes), outputs)
-        return [shapes[Value(node, 0)] for node in self.graph.variables], [shapes[v] for v in self.graph.outputs]
+        key = ("shape", self.graph, tuple(inputs), tuple(outputs), tuple(self.dtypes))
+        if key not in self.memo:
+            try:
+                dtypes: Mapping[Value, Any] = infer_dtypes_of(self.graph, self.dtypes, (), self.memo)
+            except MXNetError:  # where dtypes contradict each other, shapes follow all the same
+                dtypes = {}
+            self.memo[key] = self._ends(infer_shapes_of(self.graph, inputs, dtypes, outputs, self.memo))
+        found, results = self.memo[key]
+        return list(found), list(results)
 
     def infer_dtype(
         self, inputs: Sequence[str | None], outputs: Sequence[str | None]
     ) -> tuple[list[str | None], list[str | None]]:
         """All that follows inside for the dtypes of variables and outputs."""
-        variables = [Value(node, 0) for node in self.graph.variables]
-        known: dict[Value, str | None] = {}
-        for value, dtype in zip((*variables, *self.graph.outputs), (*inputs, *outputs), strict=True):
-            if dtype is not None and known.setdefault(value, dtype) != dtype:
-                raise MXNetError(f"{value.node.name} is both {known[value]} and {dtype}")
-        dtypes = _settle_dtypes(self.graph, known, None)
-        return [dtypes[value] for value in variables], [dtypes[value] for value in self.graph.outputs]
+        key = ("dtype", self.graph, tuple(inputs), tuple(outputs))
+        if key not in self.memo:
+            self.memo[key] = self._ends(infer_dtypes_of(self.graph, inputs, outputs, self.memo))
+        found, results = self.memo[key]
+        return list(found), list(results)
+
+    def _ends(self, found: Mapping[Value, Any]) -> tuple[list[Any], list[Any]]:
+        return [found[Value(node, 0)] for node in self.graph.variables], [found[value] for value in self.graph.outputs]
 
 
-def _shape_rule(node: Node, dtypes: Sequence[str]) -> Any:
+def _shape_rule(node: Node, dtypes: Sequence[str], memo: _Memo) -> Any:
     """The operator's rule for shapes, given the node's subgraphs; a lone subgraph with the node's inputs is one."""
     op = node.op
     assert op is not None
     if not op.takes_subgraphs:
         return op._infer_shape
     inside = [
-        _Rules(graph, [dtypes[position] for position in positions])
+        _Rules(graph, memo, [dtypes[position] for position in positions])
         for graph, positions in zip(node.subgraphs, node.subgraph_inputs, strict=True)
     ]
     if op._infer_shape is not None:
@@ -293,13 +317,13 @@ def _shape_rule(node: Node, dtypes: Sequence[str]) -> Any:
     return None
 
 
-def _dtype_rule(node: Node) -> Any:
+def _dtype_rule(node: Node, memo: _Memo) -> Any:
     """The operator's rule for dtypes; see `_shape_rule`."""
     op = node.op
     assert op is not None
     if not op.takes_subgraphs:
         return op._infer_dtype
-    inside = [_Rules(graph) for graph in node.subgraphs]
+    inside = [_Rules(graph, memo) for graph in node.subgraphs]
     if op._infer_dtype is not None:
         return partial(op._infer_dtype, subgraphs=inside)
     if op._subgraph_inputs is None and len(inside) == 1:
@@ -307,12 +331,12 @@ def _dtype_rule(node: Node) -> Any:
     return None
 
 
-def _infer_node(node: Node, shapes: dict[Value, PartialShape], dtypes: Mapping[Value, str]) -> bool:
+def _infer_node(node: Node, shapes: dict[Value, PartialShape], dtypes: Mapping[Value, Any], memo: _Memo) -> bool:
     values = [Value(node, index) for index in range(node.num_outputs)]
     inputs, outputs = [shapes[value] for value in node.inputs], [shapes[value] for value in values]
     kinds = [dtypes.get(value) or "float32" for value in node.inputs]
     try:
-        new_inputs, new_outputs = infer_node_shapes(node, inputs, outputs, kinds)
+        new_inputs, new_outputs = infer_node_shapes(node, inputs, outputs, kinds, memo)
     except (RuntimeError, IndexError, ValueError, TypeError) as error:
         raise _explain(node, inputs, error) from error
     changed = False
@@ -344,10 +368,12 @@ def infer_dtypes(graph: Graph, known: Mapping[str, str], default: str | None = "
 
     Raises: MXNetError naming the node whose dtypes contradict each other.
     """
-    return _settle_dtypes(graph, {Value(node, 0): known.get(node.name) for node in graph.variables}, default)
+    return _settle_dtypes(graph, {Value(node, 0): known.get(node.name) for node in graph.variables}, default, {})
 
 
-def _settle_dtypes(graph: Graph, known: Mapping[Value, str | None], default: str | None) -> dict[Value, str | None]:
+def _settle_dtypes(
+    graph: Graph, known: Mapping[Value, str | None], default: str | None, memo: _Memo
+) -> dict[Value, str | None]:
     dtypes: dict[Value, str | None] = {}
     for node in graph.nodes:
         for index in range(node.num_outputs):
@@ -360,7 +386,7 @@ def _settle_dtypes(graph: Graph, known: Mapping[Value, str | None], default: str
         while changed:
             changed = False
             for node in operators:
-                changed |= _infer_node_dtypes(node, dtypes)
+                changed |= _infer_node_dtypes(node, dtypes, memo)
         missing = [node for node in graph.variables if dtypes[Value(node, 0)] is None]
         if default is None or not missing:
             return dtypes
@@ -378,12 +404,12 @@ def _variable_dtype(node: Node) -> str | None:
         raise MXNetError(f"variable {node.name!r}: __dtype__ is {text!r}: {error}") from None
 
 
-def _infer_node_dtypes(node: Node, dtypes: dict[Value, str | None]) -> bool:
+def _infer_node_dtypes(node: Node, dtypes: dict[Value, str | None], memo: _Memo) -> bool:
     op = node.op
     assert op is not None
     values = [Value(node, index) for index in range(node.num_outputs)]
     inputs, outputs = [dtypes[value] for value in node.inputs], [dtypes[value] for value in values]
-    infer_dtype = _dtype_rule(node)
+    infer_dtype = _dtype_rule(node, memo)
     if infer_dtype is not None:
         try:
             new_inputs, new_outputs = infer_dtype(list(inputs), list(outputs), **node.attrs)
