@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import warnings
 
@@ -214,3 +215,44 @@ def test_partial_inference_never_contradicts_the_full_one(data):
             assert not shape or (
                 len(shape) == len(whole) and all(s in (0, w) for s, w in zip(shape, whole, strict=True))
             )
+
+
+GEOMETRIES = [
+    ("Convolution", {"num_filter": 4}), ("Convolution", {"num_filter": 4, "stride": (2, 3), "pad": (1, 0)}),
+    ("Convolution", {"num_filter": 4, "dilate": (2, 1), "layout": "NHWC"}),
+    ("Deconvolution", {"num_filter": 3, "stride": (2, 3), "pad": (1, 2), "adj": (1, 2)}),
+    ("Deconvolution", {"num_filter": 3, "stride": (2, 2), "target_shape": (20, 26), "layout": "NHWC"}),
+    ("Pooling", {"stride": (2, 2), "pad": (1, 1)}), ("Pooling", {"global_pool": True, "layout": "NHWC"}),
+    ("Pooling", {"stride": (2, 3), "pooling_convention": "full", "pool_type": "avg"}),
+    ("Pooling", {"stride": (3, 2), "layout": "NHWC"}), ("Pooling_v1", {"stride": (2, 2), "pooling_convention": "full"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "attrs"), GEOMETRIES, ids=lambda item: str(item))
+def test_sizes_of_windows_are_those_of_the_result(name, attrs):
+    data = mx.sym.Variable("data")
+    result = getattr(mx.sym, name)(data, kernel=(3, 2), **attrs)
+    shape = (2, 10, 13, 4) if attrs.get("layout") == "NHWC" else (2, 4, 10, 13)
+    (inferred,) = result.infer_shape(data=shape)[1]
+    executor = result.simple_bind(mx.cpu(), data=shape)
+    assert executor.forward()[0].shape == inferred
+
+
+def test_a_window_larger_than_the_data_is_an_error():
+    with pytest.raises(mx.MXNetError, match="Convolution.*too small"):
+        mx.sym.Convolution(mx.sym.Variable("x"), kernel=(5, 5), num_filter=1).infer_shape(x=(1, 1, 4, 9))
+
+
+def test_shapes_of_a_network_are_found_without_loading_a_compiler():
+    # torch runs many operators without storage by Python code that first loads its compiler: a second or more.
+    program = """
+import sys
+import mxnet as mx
+x = mx.sym.Variable("x")
+y = mx.sym.Pooling(mx.sym.BatchNorm(mx.sym.Convolution(x, kernel=(3, 3), num_filter=8)), kernel=(2, 2))
+y = mx.sym.LayerNorm(mx.sym.mean(mx.sym.exp(mx.sym.LeakyReLU(y) * 2), axis=(2, 3)))
+y = mx.sym.softmax(mx.sym.dot(mx.sym.Dropout(mx.sym.FullyConnected(y, num_hidden=4)), mx.sym.Variable("w")))
+print(y.infer_shape(x=(2, 3, 8, 8), w=(4, 5))[1], "torch._dynamo" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[0] == "[(2, 5)] False"

@@ -118,7 +118,8 @@ def infer_node_shapes(
         for shape in (*inputs, *outputs):
             common = merge_shapes(common, shape)
         inputs, outputs = [common] * len(inputs), [common] * len(outputs)
-    if op.dynamic or op.takes_subgraphs or (all(map(is_known, outputs)) and infer_shape is not None):
+    complete = infer_shape is not None or op.elementwise
+    if op.dynamic or op.takes_subgraphs or (complete and all(map(is_known, outputs))):
         return inputs, outputs
     if all(map(is_known, inputs)):
         found = _arranged_meta(op, attrs, inputs, names, dtypes)

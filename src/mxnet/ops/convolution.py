@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..base import MXNetError
 from .attributes import Shape
+from .inference import unify
 from .registry import Operator, PartialShape, operator
 
 Tune = Literal["fastest", "limited_workspace", "off"]
@@ -240,9 +241,46 @@ def _list_inputs(*, no_bias: bool, **_: Any) -> tuple[str, ...]:
     return ("data", "weight") if no_bias else ("data", "weight", "bias")
 
 
+def _shapes(name: str, transposed: bool) -> Any:
+    def rule(
+        inputs: Sequence[PartialShape], outputs: Sequence[PartialShape], *, kernel: Shape, stride: Shape,
+        dilate: Shape, pad: Shape, num_filter: int, layout: str | None, adj: Shape = (), target_shape: Shape = (),
+        **_: Any,
+    ) -> tuple[list[PartialShape], list[PartialShape]]:  # fmt: skip
+        ins, outs = share_batch(inputs, outputs)
+        data = ins[0]
+        if data is None:
+            return ins, outs
+        stride, dilate, pad = check_geometry(name, kernel, stride, dilate, pad, layout, len(data))
+        spatial = data[1:-1] if is_channel_last(layout) else data[2:]
+        if transposed and any(target_shape):
+            sizes = target_shape
+        elif transposed:
+            extra = adj or (0,) * len(kernel)
+            sizes = tuple(
+                -1 if size == -1 else s * (size - 1) + d * (k - 1) + 1 - 2 * p + a
+                for size, k, s, d, p, a in zip(spatial, kernel, stride, dilate, pad, extra, strict=True)
+            )
+        else:
+            sizes = tuple(
+                -1 if size == -1 else (size + 2 * p - d * (k - 1) - 1) // s + 1
+                for size, k, s, d, p in zip(spatial, kernel, stride, dilate, pad, strict=True)
+            )
+        if any(size < 1 and old > 0 for size, old in zip(sizes, spatial, strict=True)):
+            raise MXNetError(
+                f"{name}: data of shape {data} is too small for kernel={kernel}, stride={stride}, dilate={dilate}, "
+                f"pad={pad}: the result would have the spatial sizes {sizes}."
+            )
+        batch = data[0] if outs[0] is None or data[0] != -1 else outs[0][0]
+        out = (batch, *sizes, num_filter) if is_channel_last(layout) else (batch, num_filter, *sizes)
+        return ins, [unify(outs[0], out, f"the shape of the result of {name}")]
+
+    return rule
+
+
 def _declare(op: Operator, transposed: bool) -> None:
     op.infer_arguments(_parameter_shapes(op.name, transposed))
-    op.infer_shape(share_batch)
+    op.infer_shape(_shapes(op.name, transposed))
     op.list_inputs(_list_inputs)
 
 

@@ -69,6 +69,15 @@ def take(a: Tensor, indices: Tensor, *, axis: int = 0, mode: Mode = "clip") -> T
 take.infer_dtype(share_dtype(0))
 
 
+@take.infer_shape
+def _(inputs: Partial, outputs: Partial, *, axis: int, mode: str) -> tuple[Partial, Partial]:
+    a, index = inputs
+    if a is None or index is None:
+        return inputs, outputs
+    place = normalize_axis(axis, len(a), "take")
+    return inputs, [(*a[:place], *index, *a[place + 1 :])]
+
+
 @operator("batch_take")
 def batch_take(a: Tensor, indices: Tensor) -> Tensor:
     """One element of each row of a, chosen by indices, which are clipped to the length of a row.
@@ -161,6 +170,14 @@ def one_hot(
     return result.scatter_(-1, index.clamp(0, depth - 1), torch.where(inside, on, off).to(kind))
 
 
+@one_hot.infer_shape
+def _(inputs: Partial, outputs: Partial, *, depth: int, **_: object) -> tuple[Partial, Partial]:
+    (index,), (out,) = inputs, outputs
+    if index is None:
+        return [None if out is None else out[:-1]], outputs
+    return inputs, [(*index, depth)]
+
+
 @operator("_onehot_encode")
 def onehot_encode(lhs: Tensor, rhs: Tensor) -> Tensor:
     """One-hot rows for the indices lhs (N,), in the shape and dtype of rhs (N, depth)."""
@@ -219,6 +236,16 @@ def gather_nd(data: Tensor, indices: Tensor) -> Tensor:
 
 
 gather_nd.infer_dtype(share_dtype(0))
+
+
+@gather_nd.infer_shape
+def _(inputs: Partial, outputs: Partial) -> tuple[Partial, Partial]:
+    data, index = inputs
+    if data is None or index is None or index[0] == -1:
+        return inputs, outputs
+    if len(index) < 2 or index[0] > len(data):
+        raise MXNetError(f"gather_nd: indices has shape {index}; expected (M, ...) with M <= {len(data)}.")
+    return inputs, [(*index[1:], *data[index[0] :])]
 
 
 def _scatter(name: str, target: Tensor, data: Tensor, indices: Tensor, accumulate: bool) -> Tensor:

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from ..base import MXNetError
 from .attributes import Shape
 from .dtypes import DTYPE_NAMES
-from .inference import is_known, normalize_axis, replace_dim, unify, unify_all
+from .inference import is_known, normalize_axis, product, replace_dim, unify, unify_all
 from .registry import PartialShape, operator
 
 Partial = list[PartialShape]
@@ -204,6 +204,26 @@ def repeat(data: Tensor, *, repeats: int, axis: int | None = None) -> Tensor:
 def tile(data: Tensor, *, reps: Shape) -> Tensor:
     """data repeated as a whole reps[i] times along each axis; missing axes are put in front, of data or of reps."""
     return data.tile(reps)
+
+
+@repeat.infer_shape
+def _(inputs: Partial, outputs: Partial, *, repeats: int, axis: int | None) -> tuple[Partial, Partial]:
+    data = inputs[0]
+    if data is None:
+        return inputs, outputs
+    shape = (product(data),) if axis is None else data
+    place = 0 if axis is None else normalize_axis(axis, len(data), "repeat")
+    return inputs, [replace_dim(shape, place, -1 if shape[place] == -1 else shape[place] * repeats)]
+
+
+@tile.infer_shape
+def _(inputs: Partial, outputs: Partial, *, reps: Shape) -> tuple[Partial, Partial]:
+    data = inputs[0]
+    if data is None:
+        return inputs, outputs
+    ndim = max(len(data), len(reps))
+    pairs = zip((1,) * (ndim - len(data)) + data, (1,) * (ndim - len(reps)) + reps, strict=True)
+    return inputs, [tuple(-1 if size == -1 else size * count for size, count in pairs)]
 
 
 @operator("reverse", aliases=("flip",), method=True, elementwise=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -9,7 +11,8 @@ from torch.nn import functional as F
 from ..base import MXNetError
 from .attributes import Shape
 from .dtypes import DTYPE_NAMES
-from .registry import operator
+from .inference import unify
+from .registry import PartialShape, operator
 
 
 def _check_stype(name: str, forward_stype: str | None, lhs: Tensor) -> None:
@@ -66,6 +69,37 @@ def batch_dot(
         raise MXNetError(f"{_explain('batch_dot', lhs, rhs, transpose_a, transpose_b)}; {reason}.")
     product = torch.bmm if lhs.ndim == rhs.ndim == 3 else torch.matmul
     return product(lhs.mT if transpose_a else lhs, rhs.mT if transpose_b else rhs)
+
+
+@dot.infer_shape
+def _(
+    inputs: list[PartialShape], outputs: list[PartialShape], *, transpose_a: bool, transpose_b: bool, **_: Any
+) -> tuple[list[PartialShape], list[PartialShape]]:
+    lhs, rhs = inputs
+    if not lhs or not rhs:
+        return inputs, outputs
+    left, right = lhs[0 if transpose_a else -1], rhs[-1 if transpose_b else 0]
+    if -1 not in (left, right) and left != right:
+        raise MXNetError(f"dot: lhs of shape {lhs} and rhs of shape {rhs} don't fit: {left} is not {right}.")
+    rest = (lhs[1:] if transpose_a else lhs[:-1]) + (rhs[:-1] if transpose_b else rhs[1:])
+    return inputs, [rest or (1,)]
+
+
+@batch_dot.infer_shape
+def _(
+    inputs: list[PartialShape], outputs: list[PartialShape], *, transpose_a: bool, transpose_b: bool, **_: Any
+) -> tuple[list[PartialShape], list[PartialShape]]:
+    lhs, rhs = inputs
+    if lhs is None or rhs is None:
+        return inputs, outputs
+    left, right = lhs[-2 if transpose_a else -1], rhs[-1 if transpose_b else -2]
+    if min(len(lhs), len(rhs)) < 3 or (-1 not in (left, right) and left != right):
+        raise MXNetError(
+            f"batch_dot: lhs has shape {lhs}, rhs {rhs}, transpose_a={transpose_a}, transpose_b={transpose_b}; "
+            "expected at least 3 dimensions, and equal ones where they are summed."
+        )
+    batch = unify(lhs[:-2], rhs[:-2], "the shape of the batch of batch_dot") or ()
+    return inputs, [(*batch, lhs[-1 if transpose_a else -2], rhs[-2 if transpose_b else -1])]
 
 
 def _windows(

@@ -12,7 +12,7 @@ from torch.nn.functional import local_response_norm
 
 from ..base import MXNetError
 from .attributes import Shape
-from .inference import normalize_axis, unify
+from .inference import normalize_axis, replace_dim, unify
 from .registry import PartialShape, operator
 
 ShapeRule = Callable[..., tuple[list[PartialShape], list[PartialShape]]]
@@ -362,8 +362,25 @@ def _(data: Shape, **_: Any) -> dict[str, PartialShape]:
 
 
 
-for _op in (layer_norm, group_norm, instance_norm):
-    _op.infer_shape(_same_as_data)
+instance_norm.infer_shape(_same_as_data)
+
+
+@layer_norm.infer_shape
+def _(
+    inputs: Sequence[PartialShape], outputs: Sequence[PartialShape], *, axis: int, **_: Any
+) -> tuple[list[PartialShape], list[PartialShape]]:
+    shape = unify(inputs[0], outputs[0])
+    moments = None if shape is None else replace_dim(shape, _axis("LayerNorm", axis, len(shape)), 1)
+    return [shape, *inputs[1:]], [shape, moments, moments]
+
+
+@group_norm.infer_shape
+def _(
+    inputs: Sequence[PartialShape], outputs: Sequence[PartialShape], *, num_groups: int, **_: Any
+) -> tuple[list[PartialShape], list[PartialShape]]:
+    shape = unify(inputs[0], outputs[0])
+    moments = None if shape is None else (shape[0], num_groups)
+    return [shape, *inputs[1:]], [shape, moments, moments]
 
 
 # Lengths and neighbourhoods

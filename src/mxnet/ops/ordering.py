@@ -13,8 +13,8 @@ from torch import Tensor
 
 from ..base import MXNetError
 from .dtypes import TORCH_DTYPES
-from .inference import normalize_axis
-from .registry import operator
+from .inference import normalize_axis, product, replace_dim
+from .registry import PartialShape, operator
 
 IndexDType = Literal["float16", "float32", "float64", "int32", "int64", "uint8"]
 
@@ -120,6 +120,30 @@ def _(inputs: Sequence[str | None], outputs: Sequence[str | None], *, ret_typ: s
     return [one], [one] if ret_typ != "both" else [one, dtype]
 
 
+@topk.infer_shape
+def _(
+    inputs: Sequence[PartialShape], outputs: Sequence[PartialShape], *, axis: int | None, k: int, ret_typ: str, **_: Any
+) -> tuple[list[PartialShape], list[PartialShape]]:
+    data = inputs[0]
+    if data is None:
+        return list(inputs), list(outputs)
+    rows = (product(data),) if axis is None else data
+    place = 0 if axis is None else normalize_axis(axis, len(data), "topk")
+    if rows[place] != -1 and k > rows[place]:
+        raise MXNetError(f"topk: k is {k}; expected at most {rows[place]}, the size of axis {axis} of {data}.")
+    result = data if ret_typ == "mask" else replace_dim(rows, place, k) if k > 0 else rows
+    return [data], [result] * len(outputs)
+
+
+def _sorted_shape(
+    inputs: Sequence[PartialShape], outputs: Sequence[PartialShape], *, axis: int | None, **_: Any
+) -> tuple[list[PartialShape], list[PartialShape]]:
+    data = inputs[0]
+    if data is None or axis is not None:
+        return list(inputs), [data]
+    return list(inputs), [(product(data),)]
+
+
 @operator("sort", method=True, output_names=("output0",))
 def sort(data: Tensor, *, axis: int | None = -1, is_ascend: bool = True) -> Tensor:
     """data sorted along an axis (None: flattened and sorted)."""
@@ -132,3 +156,7 @@ def argsort(data: Tensor, *, axis: int | None = -1, is_ascend: bool = True, dtyp
     """The indices that sort data along an axis (None: the flattened data), in this dtype."""
     rows, dim = _along("argsort", data, axis)
     return rows.argsort(stable=True, dim=dim, descending=not is_ascend).to(TORCH_DTYPES[dtype])
+
+
+for _op in (sort, argsort):
+    _op.infer_shape(_sorted_shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -12,7 +13,8 @@ from torch.nn.functional import pad as pad_with
 from ..base import MXNetError
 from .attributes import Shape
 from .convolution import is_channel_last, share_batch
-from .registry import operator
+from .inference import unify
+from .registry import PartialShape, operator
 
 Layout = Literal["NCDHW", "NCHW", "NCW", "NDHWC", "NHWC", "NWC"]
 _MAX = {1: torch.max_pool1d, 2: torch.max_pool2d, 3: torch.max_pool3d}
@@ -206,7 +208,46 @@ def adaptive_avg_pooling_2d(data: Tensor, *, output_size: Shape = ()) -> Tensor:
     return out
 
 
-for _op in (pooling, pooling_v1, adaptive_avg_pooling_2d):
-    _op.infer_shape(share_batch)
+def _shapes(name: str) -> Any:
+    def rule(
+        inputs: Sequence[PartialShape], outputs: Sequence[PartialShape], *, kernel: Shape, global_pool: bool,
+        pooling_convention: str, stride: Shape, pad: Shape, layout: str | None = None, **_: Any,
+    ) -> tuple[list[PartialShape], list[PartialShape]]:  # fmt: skip
+        ins, outs = share_batch(inputs, outputs)
+        data = ins[0]
+        if data is None or not 3 <= len(data) <= 5:
+            return ins, outs
+        last = is_channel_last(layout)
+        spatial = data[1:-1] if last else data[2:]
+        if global_pool:
+            sizes: Shape = (1,) * len(spatial)
+        elif -1 in spatial:
+            return ins, outs
+        else:
+            kernel, stride, pad, right, _direct, _up = _plan(name, spatial, kernel, stride, pad, pooling_convention)
+            sizes = tuple(
+                (size + p + r - k) // s + 1
+                for size, k, s, p, r in zip(spatial, kernel, stride, pad, right, strict=True)
+            )
+        out = (data[0], *sizes, data[-1]) if last else (*data[:2], *sizes)
+        return ins, [unify(outs[0], out, f"the shape of the result of {name}")]
+
+    return rule
+
+
+pooling.infer_shape(_shapes("Pooling"))
+pooling_v1.infer_shape(_shapes("Pooling_v1"))
+
+
+@adaptive_avg_pooling_2d.infer_shape
+def _(
+    inputs: Sequence[PartialShape], outputs: Sequence[PartialShape], *, output_size: Shape
+) -> tuple[list[PartialShape], list[PartialShape]]:
+    ins, outs = share_batch(inputs, outputs)
+    data = ins[0]
+    if data is None or len(data) != 4 or len(output_size) > 2:
+        return ins, outs
+    size = output_size * 2 if len(output_size) == 1 else output_size or (1, 1)
+    return ins, [unify(outs[0], (*data[:2], *size), "the shape of the result of _contrib_AdaptiveAvgPooling2D")]
 
 __all__: list[Any] = ["adaptive_avg_pooling_2d", "pooling", "pooling_v1"]

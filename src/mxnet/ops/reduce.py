@@ -7,7 +7,7 @@ have at least one axis. The result has the dtype of data; means of integers are 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -16,7 +16,8 @@ from torch import Tensor
 from ..base import MXNetError
 from .attributes import DType, Shape
 from .dtypes import TORCH_DTYPES
-from .registry import Operator, operator
+from .inference import normalize_axis, product
+from .registry import Operator, PartialShape, operator
 
 
 def _axes(name: str, data: Tensor, axis: tuple[int, ...] | None, exclude: bool = False) -> tuple[int, ...]:
@@ -24,14 +25,19 @@ def _axes(name: str, data: Tensor, axis: tuple[int, ...] | None, exclude: bool =
 
     Raises: MXNetError for an axis that data doesn't have or that is named twice.
     """
-    ndim = data.ndim
+    return _axes_of(name, data.shape, axis, exclude)
+
+
+def _axes_of(name: str, shape: Sequence[int], axis: tuple[int, ...] | None, exclude: bool) -> tuple[int, ...]:
+    """`_axes` of data with this shape."""
+    ndim = len(shape)
     if not axis:
         return tuple(range(ndim))
     if len(axis) == 1 and not exclude and -ndim <= axis[0] < ndim:
         return (axis[0] % ndim,)
     found = {item % ndim for item in axis if -ndim <= item < ndim}
     if len(found) != len(axis):
-        raise MXNetError(f"{name}: axis={axis} for data of shape {tuple(data.shape)}; expected different axes from "
+        raise MXNetError(f"{name}: axis={axis} for data of shape {tuple(shape)}; expected different axes from "
                          f"{-ndim} to {ndim - 1}.")  # fmt: skip
     return tuple(sorted(set(range(ndim)) - found if exclude else found))
 
@@ -74,7 +80,27 @@ def _declare(
     exclude   reduce all axes but these
     returns   the dtype of data; shape (1,) where no axis is left
     """
-    return operator(name, aliases=aliases, method=method)(compute)
+    declared = operator(name, aliases=aliases, method=method)(compute)
+    declared.infer_shape(_reduced_shapes(name))
+    return declared
+
+
+def _reduced_shapes(name: str) -> Callable[..., tuple[list[PartialShape], list[PartialShape]]]:
+    """The shape rule of a reduction over axes."""
+
+    def rule(
+        inputs: list[PartialShape], outputs: list[PartialShape], *, axis: tuple[int, ...] | None, keepdims: bool,
+        exclude: bool = False, **_: Any,
+    ) -> tuple[list[PartialShape], list[PartialShape]]:  # fmt: skip
+        data = inputs[0]
+        if data is None:
+            return inputs, outputs
+        axes = _axes_of(name, data, axis, exclude)
+        if keepdims:
+            return inputs, [tuple(1 if i in axes else size for i, size in enumerate(data))]
+        return inputs, [tuple(size for i, size in enumerate(data) if i not in axes) or (1,)]
+
+    return rule
 
 
 def _sum(data: Tensor, axes: tuple[int, ...], keepdims: bool) -> Tensor:
@@ -162,6 +188,9 @@ def norm(
     return _with_axis(result)
 
 
+norm.infer_shape(_reduced_shapes("norm"))
+
+
 @norm.infer_dtype
 def _(inputs: list[Any], outputs: list[Any], *, out_dtype: str | None, **_: Any) -> Any:
     if out_dtype is not None:
@@ -194,7 +223,19 @@ def _position(name: str, find: Callable[..., Tensor], doc: str) -> None:
         return _with_axis(result).to(data.dtype)
 
     compute.__name__, compute.__doc__ = name, f"{doc} axis None looks through the flattened array. dtype of data."
-    operator(name, method=True)(compute)
+    declared = operator(name, method=True)(compute)
+
+    @declared.infer_shape
+    def _(
+        inputs: list[PartialShape], outputs: list[PartialShape], *, axis: int | None, keepdims: bool
+    ) -> tuple[list[PartialShape], list[PartialShape]]:
+        data = inputs[0]
+        if data is None:
+            return inputs, outputs
+        if axis is None:
+            return inputs, [(1,) * len(data) if keepdims else (1,)]
+        place = normalize_axis(axis, len(data), name)
+        return inputs, [(*data[:place], *((1,) if keepdims else ()), *data[place + 1 :]) or (1,)]
 
 
 _position("argmax", torch.argmax, "The index of the largest element along an axis, the first of equal ones.")
@@ -246,3 +287,13 @@ def cumsum(a: Tensor, *, axis: int | None = None, dtype: DType | None = None) ->
 @cumsum.infer_dtype
 def _(inputs: list[Any], outputs: list[Any], *, dtype: str | None, **_: Any) -> Any:
     return inputs, [dtype or ("int64" if inputs[0] == "bool" else inputs[0])]
+
+
+@cumsum.infer_shape
+def _(
+    inputs: list[PartialShape], outputs: list[PartialShape], *, axis: int | None, **_: Any
+) -> tuple[list[PartialShape], list[PartialShape]]:
+    data = inputs[0]
+    if data is None or axis is not None:
+        return inputs, [data]
+    return inputs, [(product(data),)]

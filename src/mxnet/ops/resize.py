@@ -87,6 +87,23 @@ def _(*, count: int, sample_type: str, **_: Any) -> tuple[str, ...]:
     return ("data", "weight") if sample_type == "bilinear" else tuple(f"arg{i}" for i in range(count))
 
 
+@up_sampling.infer_shape
+def _(
+    inputs: list[PartialShape], outputs: list[PartialShape], *, scale: int, num_filter: int, sample_type: str,
+    multi_input_mode: str, **_: Any,
+) -> tuple[list[PartialShape], list[PartialShape]]:  # fmt: skip
+    data = inputs[0]
+    if data is None or len(data) != 4 or any(shape is None or len(shape) != 4 for shape in inputs):
+        return inputs, outputs
+    channels = data[1]
+    if sample_type == "bilinear":
+        channels = num_filter
+    elif multi_input_mode == "concat":
+        each = [shape[1] for shape in inputs if shape is not None]
+        channels = -1 if -1 in each else sum(each)
+    return inputs, [(data[0], channels, *(-1 if size == -1 else size * scale for size in data[2:]))]
+
+
 @operator("_contrib_BilinearResize2D")
 def bilinear_resize_2d(
     data: Tensor, like: Tensor | None = None, *, height: int = 1, width: int = 1, scale_height: float | None = None,
@@ -149,6 +166,18 @@ def _new_size(old: int, other: int, given: int, factor: float | None, mode: str)
 @bilinear_resize_2d.list_inputs
 def _(*, mode: str, **_: Any) -> tuple[str, ...]:
     return ("data", "like") if mode == "like" else ("data",)
+
+
+@bilinear_resize_2d.infer_shape
+def _(
+    inputs: list[PartialShape], outputs: list[PartialShape], *, height: int, width: int, scale_height: float | None,
+    scale_width: float | None, mode: str, **_: Any,
+) -> tuple[list[PartialShape], list[PartialShape]]:  # fmt: skip
+    data, like = inputs[0], inputs[1] if len(inputs) > 1 else (1, 1, 1, 1)
+    if data is None or like is None or len(data) != 4 or -1 in (*data[2:], *like[2:]):
+        return inputs, outputs
+    sizes = zip(data[2:], like[2:], (height, width), (scale_height, scale_width), strict=True)
+    return inputs, [(*data[:2], *(_new_size(old, other, new, scale, mode) for old, other, new, scale in sizes))]
 
 
 @operator("Crop", view=True, output_names=("output",))
