@@ -10,6 +10,8 @@ import sys
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "oracle"))
 import control_flow_cases as cases
@@ -140,6 +142,77 @@ def test_wrong_uses_raise_what_mxnet_raises(name):
         assert str(caught.value).startswith(message)
     if name.startswith("sym"):
         assert isinstance(caught.value, MXNetError)
+
+
+#: expressions of arrays with two elements: names, operators, loops and branches, their bodies among them
+PROGRAMS = st.recursive(
+    st.sampled_from("abxs"),
+    lambda body: st.one_of(
+        st.tuples(st.sampled_from(["add", "mul", "tanh"]), body, body),
+        st.tuples(st.just("foreach"), body, body, body, body),
+        st.tuples(st.sampled_from(["while", "cond"]), body, body, body),
+    ),
+    max_leaves=12,
+)
+
+
+def interpret(F, program, env):
+    """The value of an expression; F is mx.nd or mx.sym, env has what names stand for."""
+    if isinstance(program, str):
+        return env[program] if program in env else env["a"]
+    kind, *parts = program
+    if kind in ("add", "mul", "tanh"):
+        first, second = (interpret(F, part, env) for part in parts)
+        return F.tanh(first + second) if kind == "tanh" else first * second * 0.5 if kind == "mul" else first + second
+    first = interpret(F, parts[0], env)
+    if kind == "foreach":
+        second = interpret(F, parts[1], env)
+
+        def step(x, states):
+            inner = {**env, "x": x[0], "s": states[0]}
+            return interpret(F, parts[2], inner) * x[0] + x[1], [F.tanh(interpret(F, parts[3], inner) + states[0])]
+
+        rows, (last,) = F.contrib.foreach(step, [F.stack(first, second), F.stack(second, first)], [first])
+        return F.tanh(F.sum(rows, axis=0) + last)
+    if kind == "while":
+
+        def more(i, s):
+            return F.broadcast_lesser(i, F.sum(s, keepdims=True) + 3)
+
+        def again(i, s):
+            new = F.tanh(interpret(F, parts[1], {**env, "s": s}) + s)
+            return interpret(F, parts[2], {**env, "x": new}) + new, [i + 1, new]
+
+        zero = F.sum(first, keepdims=True) * 0
+        rows, (count, last) = F.contrib.while_loop(more, again, [zero, first], max_iterations=3)
+        total = F.broadcast_add(last, count)
+        return total if isinstance(rows, list) else F.tanh(F.sum(rows, axis=0) + total)
+    return F.contrib.cond(
+        F.sum(first) > 0.1, lambda: interpret(F, parts[1], env) + first, lambda: interpret(F, parts[2], env)
+    )
+
+
+@settings(max_examples=30, deadline=None)
+@given(PROGRAMS, st.integers(0, 99))
+def test_symbols_compute_what_arrays_compute(program, number):
+    arrays = {"a": nd.array(cases.values(2, 1, number)), "b": nd.array(cases.values(2, 1, number + 7))}
+    made = interpret(sym, program, {name: sym.var(name) for name in arrays}) * 1
+    made = sym.load_json(made.tojson())
+    check(made.graph)
+    bound = {name: arrays[name] for name in made.list_arguments()}
+    executor = made.bind(mx.cpu(), bound, {name: nd.zeros(2) for name in bound})
+    (found,) = executor.forward(is_train=True)
+    executor.backward(nd.array([1, 2]))
+    for array in arrays.values():
+        array.attach_grad()
+    with autograd.record():
+        expected = interpret(nd, program, arrays) * 1
+    expected.backward(nd.array([1, 2]))
+    np.testing.assert_allclose(found.asnumpy(), expected.asnumpy(), rtol=1e-5, atol=1e-6)
+    for name in bound:
+        np.testing.assert_allclose(
+            executor.grad_dict[name].asnumpy(), arrays[name].grad.asnumpy(), rtol=1e-4, atol=1e-5
+        )
 
 
 def test_the_same_symbol_may_come_in_twice():
@@ -369,6 +442,17 @@ def test_errors_name_the_node_inside():
         made.eval(a=nd.ones((2, 3, 4)), s=nd.ones((5, 6)))
 
 
+def test_loops_need_data():
+    with pytest.raises(MXNetError, match="at least one array to slice"):
+        sym.contrib.foreach(lambda x, s: (x, s), [], sym.var("s"))
+
+
+def test_conditions_of_any_dtype():
+    made = sym.contrib.cond(sym.var("p"), lambda: sym.var("a"), lambda: sym.var("b"))
+    for dtype in ("int32", "float64", "bool", "float16"):
+        assert made.eval(p=nd.ones(1, dtype=dtype), a=nd.ones(2), b=nd.zeros(2))[0].asnumpy().tolist() == [1, 1]
+
+
 def test_symbols_with_subgraphs_are_composed_copied_and_renamed():
     made, _ = sym.contrib.foreach(lambda x, s: (x * sym.var("w") + s, s), sym.var("a"), sym.var("s"))
     other = made(w=sym.exp(sym.var("v")), name="renamed")
@@ -413,6 +497,7 @@ def change(text, path, value):
         ("foreach_of_one_axis", ["attrs", "in_data_locs"], "[5]"),
         ("foreach_of_one_axis", ["attrs", "in_data_locs"], "[1]"),
         ("foreach_of_one_axis", ["attrs", "in_data_locs"], "nonsense"),
+        ("foreach_of_one_axis", ["attrs", "in_data_locs"], "[]"),
         ("foreach_of_one_axis", ["inputs"], [[0, 0, 0]]),
         ("foreach_of_one_axis", ["attrs", "num_outputs"], "7"),
         ("foreach_of_one_axis", ["attrs", "num_out_data"], "-3"),

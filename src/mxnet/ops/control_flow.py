@@ -40,10 +40,11 @@ def foreach(
     (body,) = subgraphs
     slices, states = data[: len(in_data_locs)], list(data[len(in_data_locs) :][: len(in_state_locs)])
     rest = data[len(slices) + len(states) :]
-    lengths = {tensor.shape[0] if tensor.ndim else 0 for tensor in slices}
-    if len(lengths) > 1 or any(tensor.ndim == 0 for tensor in slices):
+    lengths = {tensor.shape[:1] for tensor in slices}
+    if len(lengths) != 1 or lengths == {()}:
         given = ", ".join(str(tuple(tensor.shape)) for tensor in slices)
         raise MXNetError(f"_foreach: the arrays to slice have shapes {given}; expected one length of axis 0.")
+    (length,) = lengths.pop()
     order = (*in_data_locs, *in_state_locs, *remain_locs)
     given_at = [order.index(position) for position in range(len(order))]
 
@@ -53,7 +54,6 @@ def foreach(
         return [inputs[position] for position in given_at]
 
     stacks: list[list[Tensor]] = [[] for _ in range(num_out_data)]
-    length = lengths.pop() if lengths else 0
     for step in range(length):
         results = body(arguments(step))
         for stack, result in zip(stacks, results, strict=False):
@@ -80,6 +80,8 @@ def _(  # type: ignore[no-untyped-def]
 ):  # fmt: skip
     order = (*in_data_locs, *in_state_locs, *remain_locs)
     _check_counts("_foreach", counts, [num_outputs])
+    if not in_data_locs:
+        raise MXNetError("_foreach: in_data_locs is empty; expected at least one array to slice.")
     if num_outputs - num_out_data != len(in_state_locs) or num_out_data < 0:
         raise MXNetError(
             f"_foreach: num_outputs={num_outputs} and num_out_data={num_out_data} leave {num_outputs - num_out_data} "

@@ -117,7 +117,7 @@ class Operator:
     is_view          whether the result may share memory with an input
     reuses_input     output index -> index of the input whose storage it may take
     elementwise      whether all inputs and outputs have one shape
-    dynamic          whether the shape of the result depends on values
+    dynamic          whether it looks at values, on which the shape of the result may depend
     takes_csr        whether the function itself takes csr arrays, as tensors of layout torch.sparse_csr
     method           whether arrays and symbols have it as a method
     is_loss          whether its gradient may be asked for without a head gradient
@@ -507,7 +507,7 @@ def operator(
         view: the result may share memory with an input (an imperative call then copies, as MXNet does).
         reuses_input: {output: input} storage that the planner may share.
         elementwise: all inputs and outputs have one shape; inference then works in every direction.
-        dynamic: the shape of the result depends on values; such an operator can't be planned statically.
+        dynamic: it looks at values, on which the shape of the result may depend; it can't be planned statically.
         takes_csr: the function takes csr arrays as tensors of layout torch.sparse_csr, and may return some.
         method: arrays and symbols have it as a method, with the first input as self.
         loss: an output operator with a gradient of its own: backward needs no head gradient for it.
