@@ -6,7 +6,7 @@ import argparse
 import importlib
 import os
 
-CASES = ("operator_overhead", "operators", "detection", "training_step", "memory")
+CASES = ("operator_overhead", "operators", "detection", "training_step", "inference", "memory")
 
 
 def main() -> None:

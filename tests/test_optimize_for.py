@@ -137,6 +137,36 @@ def test_what_a_backend_does_not_support_stays_ours(recorder):
     assert len(recorder.compiled) == 3  # before, between and after the poolings; flattening stands alone
 
 
+def test_hybridized_inference_gives_the_same_bits_and_computes_what_depends_on_parameters_once():
+    mx.random.seed(4)
+    net = gluon.rnn.LSTM(8, num_layers=2, bidirectional=True)
+    net.initialize(mx.init.Xavier())
+    x = nd.random.normal(shape=(5, 3, 4))
+    expected = net(x)
+    net.hybridize()
+    assert np.array_equal(net(x).asnumpy(), expected.asnumpy())
+    inference = net._cached_op._inference
+    (prepared,) = inference._prepared.values()
+    joined = [step.op.name for step in prepared.prologue.steps]
+    assert any("concat" in name for name in joined)  # of the weights
+    assert not any("concat" in step.op.name for step in prepared.main.steps)
+    weight = net.l0_i2h_weight
+    weight.set_data(weight.data() * 2)
+    changed = net(x)
+    net.hybridize(False)
+    assert np.array_equal(changed.asnumpy(), net(x).asnumpy())
+
+
+@pytest.mark.parametrize("static_alloc", [False, True])
+def test_hybridize_fuses_when_asked(static_alloc):
+    net, x = network()
+    expected = net(x)
+    net.hybridize(static_alloc=static_alloc, fuse=True)
+    close(net(x), expected)
+    (prepared,) = net._cached_op._inference._prepared.values()
+    assert "_fused_convolution" in [step.op.name for step in prepared.main.steps]
+
+
 @pytest.mark.parametrize("failure", [ValueError("broken"), MXNetError("no such thing")])
 def test_a_block_runs_as_before_when_its_backend_fails(recorder, failure):
     net, x = network()

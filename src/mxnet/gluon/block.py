@@ -12,7 +12,7 @@ from .. import autograd, initializer, ndarray, symbol
 from ..base import MXNetError
 from ..cached_op import CachedOp
 from ..context import Context
-from ..graph.backends import Optimizer
+from ..graph.backends import Optimizer, fused
 from ..graph.optimized import OptimizedGraph
 from ..name import NameManager, Prefix
 from ..ndarray import NDArray
@@ -425,8 +425,12 @@ class HybridBlock(Block):
             active: whether to run as a graph.
             backend: name of a backend or of registered passes, see `optimize_for`.
             clear: forget backends and passes named before.
-            static_alloc, static_shape, inline_limit, forward_bulk_size, backward_bulk_size: have no meaning here yet;
-                the results are the same with any of them.
+            static_alloc: run programs whose storage is planned.
+            static_shape: on a GPU, record the kernels of a forward pass once and replay them; needs static_alloc.
+            inline_limit, forward_bulk_size, backward_bulk_size: no meaning here: a graph is always run as a whole.
+            memory_budget: bytes, or a fraction, that a training step may need; needs static_alloc.
+            fuse: allow what changes how results are rounded: in inference the fusing passes, as
+                `optimize_for(backend="oneDNN")` does; in training, with static_alloc, other layouts.
             kwargs: options of the backend.
         Raises: ValueError if static_shape is given without static_alloc; MXNetError for an unknown backend or option.
         """
@@ -435,7 +439,7 @@ class HybridBlock(Block):
         if kwargs and backend is None:
             raise MXNetError(
                 f"hybridize: unknown option {next(iter(kwargs))!r}; expected active, backend, clear, static_alloc, "
-                "static_shape, inline_limit, forward_bulk_size or backward_bulk_size."
+                "static_shape, inline_limit, forward_bulk_size, backward_bulk_size, memory_budget or fuse."
             )
         added = [] if backend is None else [Optimizer(backend, kwargs)]
         self._optimizers = added if clear else [*self._optimizers, *added]
@@ -557,11 +561,14 @@ class HybridBlock(Block):
         self._cached_op = CachedOp(out, self._flags, self._optimized(out, set(positions)))
 
     def _optimized(self, out: Symbol, inputs: set[str]) -> OptimizedGraph | None:
-        """What runs in inference, if a backend does."""
+        """What runs in inference; None: the same as in training."""
         transforms = [optimizer.transform for optimizer in self._optimizers if optimizer.transform is not None]
-        if not transforms:
+        flags = dict(self._flags)
+        if flags.get("fuse") and not transforms:
+            transforms = [fused]
+        if flags.get("static_alloc") and not transforms:
             return None
-        return OptimizedGraph(out.graph, set(out.list_inputs()) - inputs, transforms[-1])
+        return OptimizedGraph(out.graph, set(out.list_inputs()) - inputs, transforms[-1] if transforms else None)
 
     def _select_trace(self, args: Sequence[Any]) -> None:
         """Use the graph of a forward method that was traced for these shapes: its Python code may depend on them."""

@@ -12,8 +12,10 @@ from torch import Tensor
 
 from ..ops.dtypes import DTYPE_NAMES
 from .backends.registry import Transform
+from .creation import has_unknown_sizes
 from .graph import Graph
-from .passes import prologue_names
+from .hold import hold_freed_memory
+from .passes import optimize_inference, prologue_names
 from .program import Program
 
 MOST_SIGNATURES = 16  # of inputs for which programs are kept
@@ -26,17 +28,19 @@ class OptimizedGraph:
     tensor in its place, or by writing to it.
     """
 
-    def __init__(self, graph: Graph, parameters: Collection[str], transform: Transform):
+    def __init__(self, graph: Graph, parameters: Collection[str], transform: Transform | None = None):
         """
         Args:
             graph: the graph.
             parameters: names of the variables that stay the same from run to run.
-            transform: what makes a prologue and the graph for every run.
+            transform: what makes a prologue and the graph for every run; None: the exact passes, for all shapes at
+                once unless operators take sizes from shape inference.
         """
         self.graph = graph
         self.variables = [node.name for node in graph.variables]
         self._parameters = frozenset(parameters)
-        self._transform = transform
+        self._transform = transform or optimize_inference
+        self._by_shape = transform is not None or has_unknown_sizes(graph)
         self._prepared: OrderedDict[Any, _Prepared] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -45,7 +49,7 @@ class OptimizedGraph:
 
         Raises: MXNetError naming the node that failed.
         """
-        key = (device, *((tensor.shape, tensor.dtype) for tensor in tensors))
+        key = (device, *((tensor.shape, tensor.dtype) for tensor in tensors)) if self._by_shape else device
         found = self._prepared.get(key)
         if found is None:
             with self._lock:
@@ -58,6 +62,8 @@ class OptimizedGraph:
     def _prepare(self, tensors: Sequence[Tensor], device: torch.device) -> _Prepared:
         shapes = {name: tuple(tensor.shape) for name, tensor in zip(self.variables, tensors, strict=True)}
         dtypes = {name: DTYPE_NAMES[tensor.dtype] for name, tensor in zip(self.variables, tensors, strict=True)}
+        if self._transform is not optimize_inference:
+            hold_freed_memory()
         prologue, main = self._transform(self.graph, shapes, dtypes, self._parameters)
         return _Prepared(self.variables, prologue, main)
 

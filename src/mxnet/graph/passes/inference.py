@@ -59,9 +59,10 @@ def optimize_inference(
         fuse: whether to use passes that change how results are rounded.
     Returns: the prologue, whose outputs are further variables (`prologue_names`) of the main graph, and the main graph.
     """
-    graph = simplify(fill_in_sizes(graph, shapes, dtypes))
-    if not fuse:
-        return split_prologue(graph, parameters)
+    graph = fill_in_sizes(graph, shapes, dtypes)
+    if not fuse:  # constants are computed by the prologue: where the graph runs, not here
+        return split_prologue(merge_equal(remove_dead(graph)), parameters)
+    graph = simplify(graph)
     graph = pack_weights(fuse_layers(graph, dtypes, parameters), shapes, parameters)
     prologue, main = split_prologue(merge_equal(graph), parameters)
     return prologue, work_in_place(main)
