@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
-from torch.nn.functional import local_response_norm
 
 from ..base import MXNetError
 from .attributes import Shape
@@ -412,10 +411,46 @@ def lrn(data: Tensor, *, alpha: float = 1e-4, beta: float = 0.75, knorm: float =
     The sum is over nsize neighbouring channels (one less if nsize is even), zeros beyond the first and the last.
 
     Args:
-        data: (batch, channels, height, width).
-    Raises: MXNetError if data hasn't four axes.
+        data: (batch, channels, height, width), float32 or float64.
+        nsize: at least 1.
+    Raises: MXNetError if data hasn't four axes, or has another dtype.
     """
     if data.ndim != 4:
         raise MXNetError(f"LRN: data has shape {tuple(data.shape)}; expected (batch, channels, height, width).")
+    if nsize < 1:
+        raise MXNetError(f"LRN: nsize is {nsize}; expected a number of channels, 1 or more.")
+    if data.dtype not in (torch.float32, torch.float64):
+        raise MXNetError(f"LRN: data has dtype {data.dtype}; expected float32 or float64, as in MXNet. Cast it first.")
     width = (nsize - 1) // 2 * 2 + 1
-    return local_response_norm(data, width, alpha * width / nsize, beta, knorm)
+    result: Tensor = _LocalResponseNorm.apply(data, width, alpha / nsize, beta, knorm)  # type: ignore[no-untyped-call]
+    return result
+
+
+class _LocalResponseNorm(torch.autograd.Function):
+    """(data, number of channels in a sum, factor, exponent, offset) -> result; keeps data alone for its gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, data: Tensor, width: int, alpha: float, beta: float, knorm: float) -> Tensor:
+        ctx.save_for_backward(data)
+        ctx.options = width, alpha, beta, knorm
+        return _sum_over_channels(data * data, width).mul_(alpha).add_(knorm).pow_(-beta).mul_(data)
+
+    @staticmethod
+    def backward(ctx: Any, head_grad: Tensor) -> tuple[Tensor | None, ...]:
+        (data,) = ctx.saved_tensors
+        width, alpha, beta, knorm = ctx.options
+        scale = _sum_over_channels(data * data, width) * alpha + knorm
+        power = scale.pow(-beta)
+        inner = head_grad * data * power / scale
+        gradient = head_grad * power - _sum_over_channels(inner, width) * data * (2 * alpha * beta)
+        return gradient, None, None, None, None
+
+
+def _sum_over_channels(data: Tensor, width: int) -> Tensor:
+    """For each channel the sum over `width` channels around it, zeros beyond the first and the last."""
+    channels, half = data.shape[1], width // 2
+    total = data.clone()
+    for distance in range(1, min(half, channels - 1) + 1):
+        total[:, distance:] += data[:, :-distance]
+        total[:, :-distance] += data[:, distance:]
+    return total

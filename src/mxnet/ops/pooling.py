@@ -78,19 +78,76 @@ def _max(data: Tensor, windows: Windows) -> Tensor:
     kernel, stride, pad, right, direct, ceil = windows
     if direct:
         if _is_faster_with_channels_last(data):
-            data = data.contiguous(memory_format=torch.channels_last)
-            return torch.max_pool2d(data, kernel, stride, pad, 1, ceil).contiguous()
+            result: Tensor = _MaxPool2d.apply(data, kernel, stride, pad, ceil)  # type: ignore[no-untyped-call]
+            return result
         return _MAX[len(kernel)](data, kernel, stride, pad, 1, ceil)
     lowest = (torch.finfo if data.is_floating_point() else torch.iinfo)(data.dtype).min
     return _MAX[len(kernel)](_pad(data, pad, right, lowest), kernel, stride)
 
 
+_VECTORISED = (torch.float32, torch.float64)
+_PARTS, _WORTH_PARTS = 8, 1 << 18  # a batch of more elements is pooled in so many parts
+
+
 def _is_faster_with_channels_last(data: Tensor) -> bool:
     """Whether torch's pooling is several times faster on a copy with the channels last, which it vectorises over."""
-    return data.ndim == 4 and data.device.type == "cpu" and data.shape[1] >= 8 and data.dtype in _VECTORISED
+    return (
+        data.ndim == 4 and data.device.type == "cpu" and data.shape[1] >= 8 and data.dtype in _VECTORISED
+        and data.is_contiguous() and data.numel() < 2**31
+    )  # fmt: skip
 
 
-_VECTORISED = (torch.float32, torch.float64)
+class _MaxPool2d(torch.autograd.Function):
+    """Maxima of windows of contiguous images: (data, kernel, stride, pad, rounding up) -> maxima.
+
+    Works on copies with the channels last, part by part, so that they take little memory. What it keeps for the
+    gradient are the positions of the maxima as int32: neither data nor torch's int64.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, data: Tensor, kernel: Shape, stride: Shape, pad: Shape, ceil: bool) -> Tensor:
+        ctx.shape, ctx.options = data.shape, (kernel, stride, pad, (1, 1), ceil)
+        parts = _parts(data)
+        if len(parts) == 1:
+            out, places = _max_with_places(data, ctx.options)
+            out = out.contiguous()
+            places = places.to(torch.int32, memory_format=torch.contiguous_format)
+        else:
+            first, first_places = _max_with_places(data[parts[0]], ctx.options)
+            out = data.new_empty((data.shape[0], *first.shape[1:]))
+            places = torch.empty(out.shape, dtype=torch.int32, device=data.device)
+            out[parts[0]], places[parts[0]] = first, first_places
+            del first, first_places
+            for part in parts[1:]:
+                out[part], places[part] = _max_with_places(data[part], ctx.options)
+        ctx.save_for_backward(places)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, head_grad: Tensor) -> tuple[Tensor | None, ...]:
+        (places,) = ctx.saved_tensors
+        spread = torch.ops.aten.max_pool2d_with_indices_backward
+        shaped = head_grad.new_empty(()).expand(ctx.shape)  # torch asks for data, and looks at its shape alone
+        if torch.is_grad_enabled():
+            return spread(head_grad, shaped, *ctx.options, places.long()), None, None, None, None
+        head_grad = head_grad.contiguous()
+        gradient = head_grad.new_empty(ctx.shape)
+        for part in _parts(shaped):
+            spread.grad_input(
+                head_grad[part], shaped[part], *ctx.options, places[part].long(), grad_input=gradient[part]
+            )
+        return gradient, None, None, None, None
+
+
+def _parts(data: Tensor) -> list[slice]:
+    """The samples of a batch in parts."""
+    batch = data.shape[0]
+    step = -(-batch // _PARTS) if data.numel() > _WORTH_PARTS else batch
+    return [slice(begin, min(begin + step, batch)) for begin in range(0, batch, step)] if batch else [slice(0, 0)]
+
+
+def _max_with_places(data: Tensor, options: tuple[Any, ...]) -> tuple[Tensor, Tensor]:
+    return _nn.max_pool2d_with_indices(data.contiguous(memory_format=torch.channels_last), *options)
 
 
 def _sum(data: Tensor, windows: Windows) -> Tensor:
