@@ -64,7 +64,7 @@ def up_sampling(
             )
         if factor == 1:
             enlarged.append(array)
-        elif array.is_floating_point():
+        elif array.is_floating_point() and array.numel():
             enlarged.append(interpolate(array, (height, width), mode="nearest"))
         else:
             enlarged.append(array.repeat_interleave(factor, 2).repeat_interleave(factor, 3))
