@@ -62,10 +62,31 @@ def test_batch_norm_updates_moving_statistics_with_biased_variance(operator):
     old_mean, old_var, x = mean.asnumpy(), var.asnumpy(), data.asnumpy()
     function = mx.nd.contrib.SyncBatchNorm if "." in operator else getattr(mx.nd, operator)
     extra = {"key": "k"} if "." in operator else {}
+    beta.attach_grad()
     with mx.autograd.record():
-        function(data, gamma, beta, mean, var, momentum=0.7, **extra)
+        out = function(data, gamma, beta, mean, var, momentum=0.7, **extra)
+    out.backward()
     assert_allclose(mean.asnumpy(), 0.7 * old_mean + 0.3 * x.mean((0, 2)), rtol=1e-5)
     assert_allclose(var.asnumpy(), 0.7 * old_var + 0.3 * x.var((0, 2)), rtol=1e-5)
+
+
+@pytest.mark.parametrize("hybridize", [False, True])
+def test_batch_norm_of_frozen_layers_leaves_moving_statistics_alone(hybridize):
+    # Recorded: MXNet updates them in the backward pass, which doesn't reach layers before the first gradient.
+    net = mx.gluon.nn.HybridSequential()
+    net.add(mx.gluon.nn.BatchNorm(in_channels=3), mx.gluon.nn.Dense(2), mx.gluon.nn.BatchNorm(in_channels=2))
+    net.initialize()
+    net[:1].collect_params().setattr("grad_req", "null")
+    if hybridize:
+        net.hybridize()
+    with mx.autograd.train_mode():
+        net(array(4, 3))
+    assert net[2].running_mean.data().asnumpy().tolist() == [0, 0]
+    with mx.autograd.record():
+        out = net(array(4, 3))
+    out.backward()
+    assert net[0].running_mean.data().asnumpy().tolist() == [0, 0, 0]
+    assert (net[2].running_mean.data().asnumpy() != 0).all()
 
 
 @pytest.mark.parametrize("options", [{"train_mode": False}, {"use_global_stats": True}])

@@ -102,8 +102,9 @@ def _normalize_batch(
         else:  # small data are quicker so, on a GPU one kernel does all; float16 data has float32 parameters
             out, mean, inverse_std = torch.native_batch_norm(x, scale, beta, None, None, True, 0.0, eps)
             variance = inverse_std.pow(-2).sub_(eps).clamp_(min=0)
-        moving_mean.lerp_(mean, 1 - momentum)
-        moving_var.lerp_(variance, 1 - momentum)
+        if out.requires_grad:  # MXNet updates in the backward pass, which never gets here where nothing has a gradient
+            moving_mean.lerp_(mean, 1 - momentum)
+            moving_var.lerp_(variance, 1 - momentum)
     else:
         out = torch.native_batch_norm(x, scale, beta, moving_mean, moving_var, False, 0.0, eps)[0]
         mean, inverse_std = moving_mean, moving_var
@@ -113,8 +114,9 @@ def _normalize_batch(
 
 
 _BATCH_NORM_DOC = """
-    In training mode, and unless use_global_stats, the mean and the (biased) variance are those of the batch, and the
-    moving ones are updated: ``moving = momentum * moving + (1 - momentum) * batch``. Else the moving ones are used.
+    In training mode, and unless use_global_stats, the mean and the (biased) variance are those of the batch. If a
+    gradient is to follow, for which data, gamma or beta needs one, the moving ones are then updated:
+    ``moving = momentum * moving + (1 - momentum) * batch``. In other modes the moving ones are used.
 
     Args:
         data: (batch, channels, ...) or with the channels at axis.
