@@ -25,7 +25,7 @@ from .networks import NETWORKS
 
 ORIGINAL = json.loads(Path(__file__).with_name("original_plans.json").read_text())["networks"]
 BUDGETS = (("ResNet-50 v2", 0.45), ("ResNet [3, 24, 36, 3]", 0.25), ("LSTM 4x1024, 1000 steps", 0.25))
-LONG = ("LSTM 4x1024, 1000 steps",)  # planning it takes minutes
+LONG = ("LSTM 4x1024, 1000 steps",)  # planning it takes half a minute, under a budget more
 TRAINING, FORWARD, OVER_BOUND = 0.85, 1.0, 1.02
 MB = 2**20
 Row = tuple[str, dict[str, Any]]
@@ -41,7 +41,7 @@ HEADING, BUDGET_HEADING = heading("unshared"), heading("budget")
 
 
 def measurements(quick: bool) -> list[Count]:
-    """Training, forward, and under a budget; quick leaves out what takes minutes."""
+    """Training, forward, and under a budget; quick leaves out what takes long."""
     names = [name for name in NETWORKS if not (quick and name in LONG)]
     budgets = [budget for budget in BUDGETS if budget[0] in names]
     return [
@@ -102,12 +102,17 @@ def plans(names: list[str], training: bool) -> Iterator[Row]:
 
 
 def under_budgets(budgets: list[tuple[str, float]]) -> Iterator[Row]:
-    """A row for each network and budget; ratio is to the budget."""
+    """A row for each network and budget; ratio is to the budget.
+
+    The budget is for results. What `memory_plan` takes is for everything, so what isn't results is added to it.
+    """
     for name, part in budgets:
         original = ORIGINAL[name]["training"]["planned"]
         budget = int(part * original * MB)
         row: dict[str, Any] = {"network": name, "original": original, "budget": budget}
-        plan, error = planned(name, training=True, budget=budget)
+        plan, error = planned(name, training=True)
+        if plan is not None:
+            plan, error = planned(name, training=True, budget=budget + plan.peak_bytes - plan.planned_bytes)
         if plan is None:
             yield f"  {name + f', {part:g}':<32}  none: {error}", row | {"error": error}
             continue
