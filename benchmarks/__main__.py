@@ -5,8 +5,17 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import sys
 
-CASES = ("operator_overhead", "operators", "detection", "training_step", "inference", "memory")
+CASES = (
+    "operator_overhead",
+    "operators",
+    "detection",
+    "training_step",
+    "static_graph",
+    "inference",
+    "memory",
+)
 
 
 def main() -> None:
@@ -23,7 +32,7 @@ def main() -> None:
 
     from .harness import ROOT, Hosts, run_cases
 
-    hosts = Hosts(oracle=str(ROOT / ".oracle" / "bin" / "python"))
+    hosts = Hosts(oracle=str(ROOT / ".oracle" / "bin" / "python"), torch=sys.executable)
     try:
         modules = {name: importlib.import_module(f"benchmarks.{name}") for name in options.cases or CASES}
         cases = {name: module.measurements(options.quick) for name, module in modules.items()}

@@ -14,17 +14,17 @@ def measurements(quick: bool) -> list[Measurement]:
 
 def job(network: str, shape: tuple[int, ...], classes: int, parameters: int, rounds: int) -> Measurement:
     """All contestants on one network; each checks that it has so many learned parameters."""
-    common = (network, shape, classes, parameters)
+    common = (network, shape, shape[:1], classes, parameters)
     gluon, module = "benchmarks.programs.mxnet_training:gluon_steps", "benchmarks.programs.mxnet_training:module_steps"
     return Measurement(
         f"{network}, batch {'x'.join(map(str, shape))}", unit="ms", baseline="torch", rounds=rounds, seconds=0.2,
         contestants=(
-            Contestant("mxnext, imperative", gluon, (*common, False)),
-            Contestant("mxnext, hybridized", gluon, (*common, True)),
+            Contestant("mxnext, imperative", gluon, (*common, None)),
+            Contestant("mxnext, hybridized", gluon, (*common, {})),
             Contestant("mxnext, Module", module, common),
-            Contestant("torch", "benchmarks.programs.torch_training:steps", common),
-            Contestant("MXNet 1.9.1, imperative", gluon, (*common, False), host="oracle"),
-            Contestant("MXNet 1.9.1, hybridized", gluon, (*common, True), host="oracle"),
+            Contestant("torch", "benchmarks.programs.torch_training:steps", common, host="torch"),
+            Contestant("MXNet 1.9.1, imperative", gluon, (*common, None), host="oracle"),
+            Contestant("MXNet 1.9.1, hybridized", gluon, (*common, {}), host="oracle"),
             Contestant("MXNet 1.9.1, Module", module, common, host="oracle"),
         ),
     )  # fmt: skip

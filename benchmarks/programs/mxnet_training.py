@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import mxnet as mx
 from mxnet import autograd, gluon
 
@@ -10,10 +12,11 @@ from .mxnet_networks import NETWORKS
 SGD = {"learning_rate": 0.001, "momentum": 0.9}
 
 
-def batch_of(shape, classes):
-    """The same batch for everybody, but for the values."""
+def batch_of(shape, labels, classes):
+    """The same batch for everybody, but for the values: data of shape, or word numbers where labels have that shape."""
     mx.random.seed(1)
-    return mx.nd.random.normal(shape=shape), mx.nd.arange(shape[0]) % classes
+    label = (mx.nd.arange(math.prod(labels)) % classes).reshape(labels)
+    return label if shape == labels else mx.nd.random.normal(shape=shape), label
 
 
 def num_parameters(params):
@@ -21,14 +24,15 @@ def num_parameters(params):
     return sum(p.data().size for p in params.values() if p.grad_req != "null")
 
 
-def gluon_steps(network, shape, classes, parameters, hybridize):
-    """run(n) of a Gluon network with a Trainer."""
-    data, label = batch_of(shape, classes)
+def gluon_steps(network, shape, labels, classes, parameters, options):
+    """run(n) of a Gluon network with a Trainer; options are those of hybridize, or None for imperative."""
+    shape, labels = tuple(shape), tuple(labels)
+    data, label = batch_of(shape, labels, classes)
     net, loss_of = NETWORKS[network](), gluon.loss.SoftmaxCrossEntropyLoss()
     net.initialize(mx.init.Xavier())
-    if hybridize:
-        net.hybridize()
-        loss_of.hybridize()
+    if options is not None:
+        net.hybridize(**options)
+        loss_of.hybridize(**options)
     trainer = gluon.Trainer(net.collect_params(), "sgd", SGD)
     checked = False
 
@@ -47,12 +51,14 @@ def gluon_steps(network, shape, classes, parameters, hybridize):
     return run
 
 
-def module_steps(network, shape, classes, parameters):
+def module_steps(network, shape, labels, classes, parameters):
     """run(n) of the same network as a symbol, in a Module."""
-    data, label = batch_of(shape, classes)
-    symbol = mx.sym.SoftmaxOutput(NETWORKS[network]()(mx.sym.Variable("data")), name="softmax")
+    shape, labels = tuple(shape), tuple(labels)
+    data, label = batch_of(shape, labels, classes)
+    scores = NETWORKS[network]()(mx.sym.Variable("data"))
+    symbol = mx.sym.SoftmaxOutput(scores, preserve_shape=len(labels) > 1, name="softmax")
     module = mx.mod.Module(symbol)
-    module.bind([("data", shape)], [("softmax_label", (shape[0],))])
+    module.bind([("data", shape)], [("softmax_label", labels)])
     module.init_params(mx.init.Xavier())
     assert sum(array.size for array in module.get_params()[0].values()) == parameters
     module.init_optimizer(optimizer="sgd", optimizer_params=SGD)

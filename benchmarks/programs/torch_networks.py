@@ -110,4 +110,33 @@ def mobilenet_v2():
     )  # fmt: skip
 
 
-NETWORKS = {"LeNet": lenet, "ResNet-18": resnet18, "resnet50_v1": resnet50, "mobilenetv2_1.0": mobilenet_v2}
+def mlp():
+    """(N, 784) -> (N, 10); 535,818 parameters."""
+    return nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU(), nn.Linear(256, 10))
+
+
+class LanguageModel(nn.Module):
+    """(steps, N) of word numbers -> (steps, N, 10000); 6,182,672 parameters."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed, self.lstm, self.classify = nn.Embedding(10000, 256), nn.LSTM(256, 256, 2), nn.Linear(256, 10000)
+
+    def forward(self, x):
+        return self.classify(self.lstm(self.embed(x))[0])
+
+
+def encoder_layer():
+    """(N, T, 512) -> (N, T, 512); 3,152,384 parameters."""
+    return nn.TransformerEncoderLayer(512, 8, 2048, dropout=0.0, batch_first=True)
+
+
+NETWORKS = {
+    "LeNet": lenet,
+    "ResNet-18": resnet18,
+    "resnet50_v1": resnet50,
+    "mobilenetv2_1.0": mobilenet_v2,
+    "MLP": mlp,
+    "LSTM language model": LanguageModel,
+    "transformer encoder layer": encoder_layer,
+}

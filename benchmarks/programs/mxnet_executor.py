@@ -1,0 +1,62 @@
+"""Forward and backward, without an optimizer, of the networks in benchmarks/networks, by an executor."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+
+import mxnet as mx
+
+from ..networks import NETWORKS
+
+
+@contextlib.contextmanager
+def without_recomputation():
+    """Plans made here keep all results that backward needs. There is no public switch: recomputation that is the
+    default costs next to nothing, which is what this is here to measure."""
+    from mxnet.symbol import budget
+
+    plan = budget.plan
+    budget.plan = functools.partial(plan, recompute=False)
+    try:
+        yield
+    finally:
+        budget.plan = plan
+
+
+def steps(network, batch, recompute=True, budget=None):
+    """run(n) of a network of benchmarks.networks.
+
+    recompute  False: keep all results that backward needs
+    budget     of the results: a fraction of what they take when none are computed again for a budget
+    """
+    _, build, shapes = NETWORKS[network]
+    shapes, symbol = shapes(batch), build()
+    given = set(shapes).union(name for name in symbol.list_arguments() if name.endswith("_label"))
+    grad_req = {name: "null" if name in given else "write" for name in symbol.list_arguments()}
+    options = {}
+    if budget is not None:
+        plan = symbol.memory_plan(grad_req=grad_req, **shapes)
+        options = {"memory_budget": plan.peak_bytes - int((1 - budget) * plan.planned_bytes)}
+    executor = symbol.simple_bind(mx.cpu(), grad_req=grad_req, **options, **shapes)
+    mx.random.seed(1)
+    for name, array in executor.arg_dict.items():
+        if name.endswith("_gamma"):
+            array[:] = 1
+        elif name in given and len(array.shape) < 4:  # word numbers, labels, states
+            array[:] = 0
+        else:
+            array[:] = mx.nd.random.normal(scale=1 if name in given else 0.02, shape=array.shape)
+    for name, array in executor.aux_dict.items():
+        array[:] = 1 if name.endswith("_var") else 0
+
+    def run(n):
+        for _ in range(n):
+            executor.forward(is_train=True)
+            executor.backward()
+        mx.nd.waitall()
+
+    if not recompute:
+        with without_recomputation():
+            run(1)  # plans are made at the first run
+    return run
