@@ -51,7 +51,7 @@ class Forward:
             for storage in touched:
                 if storages[storage].kind == "result":
                     self.makers.setdefault(storage, []).append(number)
-                else:
+                elif storage in instruction.writes:  # a view of an input leaves it as it is
                     changed_inputs.add(storage)
         self.fixed: set[int] = set()
         for storage, numbers in self.makers.items():
