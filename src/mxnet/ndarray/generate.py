@@ -7,8 +7,7 @@ else goes to `invoke`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..base import _Null
@@ -43,6 +42,7 @@ class Prepared:
         self.op = op
         self.cache: dict[Any, Any] = {}
         self.floats = frozenset(a.name for a in op.attributes.values() if a.convert is to_float)
+        self._bind: Callable[..., Any] | None = None
         self.numbers = self.floats | {a.name for a in op.attributes.values() if a.convert in (to_int, to_bool)}
 
     def namespace(self) -> dict[str, Any]:
@@ -62,8 +62,11 @@ class Prepared:
         """The function with its attributes; a pair with the number of visible outputs, where that isn't always one."""
         op = self.op
         attrs = op.parse_attributes(values)
-        extra = {"training": training} if op.uses_training else {}
-        entry: Any = partial(op.function, **attrs, **extra)
+        keywords = {**attrs, "training": training} if op.uses_training else attrs
+        if self._bind is None:
+            self._bind = _binder(op, list(keywords))
+        entry: Any = self._bind(op.function, **keywords)
+        entry.keywords = keywords
         if counts_outputs(op):
             entry = entry, op.num_visible_outputs(attrs)
         if len(self.cache) < 4096 and all(self._is_cacheable(name, value) for name, value in values.items()):
@@ -85,6 +88,24 @@ class Prepared:
     def explain(self, error: Exception, arrays: Sequence[Any], values: dict[str, Any]) -> Exception:
         tensors = [None if a is None else a._data for a in arrays]
         return explain_failure(self.op, tensors, self.op.parse_attributes(values), error)
+
+
+def _binder(op: Operator, names: Sequence[str]) -> Callable[..., Any]:
+    """``bind(function, **keywords)``: a function of the tensors alone, which is quicker to call than a partial."""
+    tensors = f"*{op.inputs[0]}" if op.variadic else ", ".join(op.inputs)
+    parameters, keywords = tensors, "".join(f", {name}={name}" for name in names)
+    if op.random:
+        parameters, keywords = f"{tensors}, *, generator", f"{keywords}, generator=generator"
+    source = "\n".join([
+        f"def bind({', '.join(['_function', *names])}):",
+        f"    def call({parameters}):",
+        f"        return _function({tensors}{keywords})",
+        "    return call",
+    ])  # fmt: skip
+    namespace: dict[str, Any] = {}
+    exec(compile(source, f"<attributes of {op.name}>", "exec"), namespace)  # noqa: S102 (written right here)
+    bind: Callable[..., Any] = namespace["bind"]
+    return bind
 
 
 _SIMPLE = frozenset((int, str, bool, tuple, type(None), type(_Null)))
@@ -167,6 +188,13 @@ def _fast_source(op: Operator) -> list[str]:
     def finish(tensors: str, head: str) -> list[str]:
         if not op.is_view:
             return ["if not result.is_contiguous():", "    result = result.contiguous()"]
+        if not op.variadic and len(op.inputs) == 1:
+            return [
+                "if not result.is_contiguous():",
+                "    result = result.contiguous()",
+                f"elif is_alias_of(result, {head}):",
+                "    result = result.clone()",
+            ]
         return [
             f"if result._is_view() or not result.is_contiguous() or result is {head}:",
             f"    result = own(result, {tensors})",

@@ -275,7 +275,7 @@ def make_function(op: Operator, name: str, module: str) -> Callable[..., Any]:
     namespace = {
         "_Null": _Null, "STATE": STATE, "DENSE": DENSE, "OP": op, "own": own, "NEW": _new, "origin_of": origin_of,
         "invoke": _call, "MXNetError": MXNetError, "CAUGHT": CAUGHT, "GENERATOR": generator_for, "many": _many,
-        "many_recorded": _many_recorded, "GRAD_ENABLED": torch.is_grad_enabled,
+        "many_recorded": _many_recorded, "GRAD_ENABLED": torch.is_grad_enabled, "is_alias_of": _is_alias_of,
         **(Prepared(op).namespace() if takes_fast_path(op) else {}),
     }  # fmt: skip
     exec(compile(function_source(op, safe), f"<operator {op.name}>", "exec"), namespace)  # noqa: S102 (see generate.py)

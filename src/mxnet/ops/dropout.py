@@ -13,6 +13,8 @@ from .attributes import Shape
 from .inference import normalize_axis
 from .registry import operator
 
+_MANY = 1 << 11
+
 
 @operator(
     "Dropout", num_outputs=2, num_visible_outputs=1, output_names=("output", "mask"), elementwise=True, view=True,
@@ -49,12 +51,12 @@ def dropout(
 def _draw(shape: list[int], chance: float, data: Tensor, generator: Generator | None) -> Tensor:
     """1 with this chance and 0 otherwise, in the dtype of data and on its device.
 
-    On a CPU bernoulli_ is slow: there, the halves of random 64-bit numbers are compared with the chance, which is
-    rounded to a multiple of 2**-32 (bernoulli_ compares 24 bits).
+    On a CPU bernoulli_ is slow for many elements: there, the halves of random 64-bit numbers are compared with the
+    chance, which is rounded to a multiple of 2**-32 (bernoulli_ compares 24 bits).
     """
-    if data.device.type != "cpu" or chance in (0, 1):
-        return torch.empty(shape, dtype=data.dtype, device=data.device).bernoulli_(chance, generator=generator)
     size = math.prod(shape)
+    if data.device.type != "cpu" or size < _MANY or chance in (0, 1):
+        return torch.empty(shape, dtype=data.dtype, device=data.device).bernoulli_(chance, generator=generator)
     bits = torch.empty((size + 1) // 2, dtype=torch.int64, device=data.device)
     bits.random_(-(2**63), None, generator=generator)
     threshold = round(chance * 2**32) - 2**31

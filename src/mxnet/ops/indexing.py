@@ -161,6 +161,8 @@ def one_hot(
     if depth < 0:
         raise MXNetError(f"one_hot: depth is {depth}; expected a non-negative number.")
     kind = TORCH_DTYPES[dtype]
+    if on_value == 1 and off_value == 0 and indices.numel() * depth < 1 << 12:
+        return (_whole(indices).unsqueeze(-1) == torch.arange(depth, device=indices.device)).to(kind)
     on, off = (on_value, off_value) if kind.is_floating_point else (int(on_value), int(off_value))
     result = torch.full((*indices.shape, depth), off, dtype=kind, device=indices.device)
     if depth == 0:

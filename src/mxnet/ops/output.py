@@ -70,6 +70,9 @@ def _check_label(data: Shape, label: Shape, multi_output: bool) -> None:
         )
 
 
+_MANY = 1 << 12  # elements from which on only the places of labels are visited
+
+
 @softmax_output.gradient
 def _(
     head_grad: Tensor, label: Tensor, out: Tensor, *, grad_scale: float, ignore_label: float, multi_output: bool,
@@ -85,10 +88,13 @@ def _(
     rows, classes, places = probabilities.shape
     labels = label.flatten()[: rows * places].view(rows, 1, places)
     index = labels.long()
-    if smooth_alpha and not multi_output:
+    smooth = smooth_alpha if not multi_output else 0
+    if smooth or out.numel() < _MANY:
         target = (index == torch.arange(classes, device=out.device).view(-1, 1)).to(out.dtype)
-        others = smooth_alpha / (classes - 1)
-        grad = probabilities - (target * (1 - smooth_alpha - others) + others)
+        if smooth:
+            others = smooth / (classes - 1)
+            target = target * (1 - smooth - others) + others
+        grad = probabilities - target
     else:  # one less at each label; there is none for a label out of range
         inside = ((index >= 0) & (index < classes)).to(out.dtype)
         grad = probabilities.scatter_add(1, index.clamp(0, classes - 1), -inside)

@@ -57,16 +57,20 @@ Reduction = Callable[[Tensor, tuple[int, ...], bool], Tensor]
 
 def _declare(
     name: str, aliases: tuple[str, ...], reduce: Reduction, doc: str, *, method: bool = True,
-    whole: Callable[[Tensor], Tensor] | None = None,
+    whole: Callable[[Tensor], Tensor] | None = None, checked: bool = False,
 ) -> Operator:  # fmt: skip
     """Register reduce(data, axes, keepdims), for which axes is never empty unless data has no axes.
 
-    whole is the same over all axes of floating data, where torch has a quicker way.
+    whole is the same over all axes of floating data, where torch has a quicker way; checked says that reduce takes axes
+    as they are given, and refuses wrong ones.
     """
 
     def compute(data: Tensor, *, axis: Shape | None = None, keepdims: bool = False, exclude: bool = False) -> Tensor:
         if axis is None and whole is not None and not keepdims and data.is_floating_point():
             return whole(data).reshape(1)
+        if checked and axis and not exclude:
+            result = reduce(data, axis, keepdims)
+            return result if result.ndim else result.reshape(1)
         axes = _axes(name, data, axis, exclude)
         if not axes and data.ndim:
             return data.clone()
@@ -141,8 +145,8 @@ def _min(data: Tensor, axes: tuple[int, ...], keepdims: bool) -> Tensor:
     return data.amin(axes, keepdims)
 
 
-_declare("sum", ("_sparse_sum", "sum_axis"), _sum, "The sum of elements.", whole=torch.sum)
-_declare("mean", ("_sparse_mean",), _mean, "The mean of elements.", whole=torch.mean)
+_declare("sum", ("_sparse_sum", "sum_axis"), _sum, "The sum of elements.", whole=torch.sum, checked=True)
+_declare("mean", ("_sparse_mean",), _mean, "The mean of elements.", whole=torch.mean, checked=True)
 _prod_op = _declare("prod", (), _prod, "The product of elements.")
 _declare("nansum", (), _nansum, "The sum of elements, those that are nan left out.")
 _nanprod_op = _declare("nanprod", (), _nanprod, "The product of elements, those that are nan left out.")
