@@ -128,6 +128,32 @@ def test_what_depends_on_parameters_is_computed_when_they_change_and_parts_once_
     assert len(recorder.compiled) == 19
 
 
+@pytest.mark.parametrize("backend", ["oneDNN", "recorder"])
+def test_parameters_on_several_devices_are_kept_apart(backend, recorder):
+    net, x = network()
+    net(x)
+    net.collect_params().reset_ctx([mx.cpu(0), mx.cpu(1)])
+    net.optimize_for(x.as_in_context(mx.cpu(0)), backend=backend)
+    second = net.collect_params()[net[-1].bias.name].data(mx.cpu(1))
+    second[:] = 1000
+    for _ in range(2):
+        first = net(x.as_in_context(mx.cpu(0)))
+        assert first.max().asscalar() < 500 < net(x.as_in_context(mx.cpu(1))).min().asscalar()
+    if backend == "recorder":
+        assert len(recorder.compiled) == 2
+    else:
+        (prepared,) = net._cached_op._inference._prepared.values()
+        results = [computed.results for computed in prepared._computed]
+        net(x.as_in_context(mx.cpu(0)))
+        assert len(results) == 2 and all(
+            one.results is other for one, other in zip(prepared._computed, results, strict=True)
+        )
+        for parameter in net.collect_params().values():
+            parameter.set_data(parameter.data(mx.cpu(0)) * 2)
+        net(x.as_in_context(mx.cpu(0)))
+        assert len(prepared._computed) == 1  # what has become useless is gone
+
+
 def test_what_a_backend_does_not_support_stays_ours(recorder):
     recorder.without = {"Pooling", "FullyConnected"}
     net, x = network()
@@ -360,12 +386,14 @@ def test_a_block_is_optimized_for_several_threads(recorder):
     assert len(found) == 15 and all(np.array_equal(one, expected) for one in found)
 
 
-def test_inductor_says_what_is_missing(monkeypatch):
+def test_inductor_says_what_is_missing():
     import torch._inductor.config as config
 
-    monkeypatch.setattr(config.cpp, "cxx", (None, "no-such-compiler"))
     net, x = network()
-    with pytest.raises(MXNetError, match=r"no C\+\+ compiler.*no-such-compiler.*Install g\+\+"):
+    with (
+        config.patch({"cpp.cxx": (None, "no-such-compiler")}),
+        pytest.raises(MXNetError, match=r"no C\+\+ compiler.*no-such-compiler.*Install g\+\+"),
+    ):
         net.optimize_for(x, backend="inductor")
 
 

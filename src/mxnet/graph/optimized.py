@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -19,6 +20,7 @@ from .passes import optimize_inference, prologue_names
 from .program import Program
 
 MOST_SIGNATURES = 16  # of inputs for which programs are kept
+MOST_PARAMETER_SETS = 8
 
 
 class OptimizedGraph:
@@ -78,25 +80,39 @@ class _Prepared:
         self._early = [position[name] for name in self.prologue.variables]
         position.update((name, len(variables) + number) for number, name in enumerate(prologue_names(prologue)))
         self._late = [position[name] for name in self.main.variables]
-        #: the parameters that the prologue was computed from, with their versions, and its results
-        self._computed: tuple[list[Tensor], list[int], list[Tensor]] | None = None
+        self._computed: list[_Computed] = []  # one for each set of parameters: a block has some on each device
         self._lock = threading.Lock()
 
     def run(self, tensors: Sequence[Tensor], device: torch.device) -> list[Tensor]:
         """The values of the outputs."""
-        known = self._computed
         given = [tensors[position] for position in self._early]
-        if known is None or not _unchanged(known[0], known[1], given):
+        for computed in self._computed:
+            if computed.is_valid(given):
+                break
+        else:
             with self._lock:
-                versions = [tensor._version for tensor in given]
-                results = self.prologue.run(given, training=False, device=device)
-                known = self._computed = given, versions, results
-        everything = (*tensors, *known[2])
+                kept = [other for other in self._computed if other.may_be_valid()]
+                computed = _Computed(given, self.prologue, device)
+                self._computed = [computed, *kept][:MOST_PARAMETER_SETS]
+        everything = (*tensors, *computed.results)
         return self.main.run([everything[position] for position in self._late], training=False, device=device)
 
 
-def _unchanged(before: Sequence[Tensor], versions: Sequence[int], now: Sequence[Tensor]) -> bool:
-    for tensor, version, current in zip(before, versions, now, strict=True):
-        if current is not tensor or current._version != version:
-            return False
-    return True
+class _Computed:
+    """The results of a prologue, and the parameters that they were computed from, with their versions."""
+
+    def __init__(self, parameters: Sequence[Tensor], prologue: Program, device: torch.device):
+        self._parameters = [(weakref.ref(tensor), tensor._version) for tensor in parameters]
+        self.results = prologue.run(parameters, training=False, device=device)
+
+    def is_valid(self, parameters: Sequence[Tensor]) -> bool:
+        """Whether these are the same parameters, unchanged."""
+        for (reference, version), tensor in zip(self._parameters, parameters, strict=True):
+            if reference() is not tensor or tensor._version != version:
+                return False
+        return True
+
+    def may_be_valid(self) -> bool:
+        """Whether the parameters are still there, unchanged."""
+        now = [(reference(), version) for reference, version in self._parameters]
+        return all(tensor is not None and tensor._version == version for tensor, version in now)

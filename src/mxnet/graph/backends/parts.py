@@ -35,12 +35,10 @@ class _Part:
     def run(self, tensors: Sequence[Tensor]) -> list[Tensor]:
         """The outputs for tensors by variable."""
         inputs = [tensors[position] for position in self._inputs]
-        key = tuple((tensor.shape, tensor.dtype) for tensor in inputs)
+        shapes = tuple((tensor.shape, tensor.dtype) for tensor in inputs)
+        key = shapes, tuple(id(tensors[position]) for position in self._constants)
         found = self._compiled.get(key)
-        if found is None or any(
-            tensors[position] is not tensor or tensor._version != version
-            for position, (tensor, version) in zip(self._constants, found[1], strict=True)
-        ):
+        if found is None or any(tensor._version != version for tensor, version in found[1]):
             with self._lock:
                 found = self._compile(tensors)
                 self._compiled[key] = found
