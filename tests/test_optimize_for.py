@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -416,3 +418,20 @@ def test_inductor_leaves_random_and_dynamic_operators_to_us():
 
 def test_the_optimizer_of_the_fusing_passes_needs_no_options():
     assert Optimizer("oneDNN", {}).transform is not None
+
+
+def test_fusing_loads_no_compiler():
+    program = """
+import sys
+import mxnet as mx
+from mxnet.gluon import nn
+net = nn.HybridSequential()
+net.add(nn.Conv2D(8, 3, use_bias=False), nn.BatchNorm(), nn.Activation("relu"), nn.MaxPool2D(), nn.Dense(100))
+net.initialize()
+x = mx.nd.ones((64, 3, 16, 16))
+net.optimize_for(x, backend="oneDNN")
+net(x).wait_to_read()
+print([name for name in ("torch._dynamo", "torch._inductor.compile_fx", "sympy") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

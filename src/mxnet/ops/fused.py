@@ -20,6 +20,7 @@ from ..base import MXNetError
 from .attributes import DType, Shape
 from .convolution import _convolve, _weight_shape, check_geometry, share_batch
 from .dtypes import torch_dtype
+from .fully_connected import fully_connected
 from .inference import product, unify
 from .registry import PartialShape, operator
 
@@ -222,6 +223,18 @@ def _(*, no_bias: bool, **_: Any) -> tuple[str, ...]:
 @fused_fully_connected.infer_arguments
 def _(data: Shape, *, num_hidden: int, flatten: bool, **_: Any) -> dict[str, PartialShape]:
     return {"weight": (num_hidden, product(data[1:]) if flatten else data[-1]), "bias": (num_hidden,)}
+
+
+@fused_fully_connected.infer_shape
+def _(
+    inputs: Sequence[PartialShape], outputs: Sequence[PartialShape], *, num_hidden: int, flatten: bool, no_bias: bool,
+    **_: Any,
+) -> tuple[list[PartialShape], list[PartialShape]]:  # fmt: skip
+    rule: Any = fully_connected._infer_shape
+    found: tuple[list[PartialShape], list[PartialShape]] = rule(
+        inputs, outputs, num_hidden=num_hidden, flatten=flatten, no_bias=no_bias
+    )
+    return found
 
 
 def _is_packable(weight: Tensor) -> bool:
