@@ -210,12 +210,24 @@ class Executor:
             return plan_within(
                 "Executor", budget, apart, self._program, {n: tuple(t.shape) for n, t in tensors.items()},
                 {n: DTYPE_NAMES[t.dtype] for n, t in tensors.items()}, training=is_train, wanted=wanted,
-                device=self._device, heads=self._heads, stores=True,
+                device=self._device, heads=self._heads, stores=True, direct=self._direct(),
             ).compiled  # fmt: skip
         except Unplannable:
             if budget is not None:
                 raise
             return None
+
+    def _direct(self) -> list[str]:
+        """The arguments whose gradient array is written to, and may be by the operation that computes the gradient."""
+        found = []
+        for name, argument, req, gradient in zip(
+            self._arg_names, self.arg_arrays, self._reqs, self.grad_arrays, strict=True
+        ):
+            if req in ("write", "inplace") and gradient is not None:
+                target = gradient._data
+                if target.dtype is argument._data.dtype and target.is_contiguous():
+                    found.append(name)
+        return found
 
     def _run_planned(self, compiled: CompiledProgram) -> list[Tensor]:
         tensors = [bound._data.contiguous() for bound, _ in self._inputs]
@@ -235,7 +247,8 @@ class Executor:
         generator = generator_for(self._device) if self._program.is_random else None
         targets = {name: (self.grad_arrays[i], self._reqs[i]) for i, name in enumerate(self._arg_names)}
         stores = [_store(*targets[name]) for name in step.compiled.stored]
-        rest = step.compiled.backward(step.values, given, generator, stores)
+        arrays = [targets[name][0]._data for name in step.compiled.stored]
+        rest = step.compiled.backward(step.values, given, generator, stores, arrays)
         for name, gradient in rest.items():
             target, req = targets[name]
             if gradient is not None:

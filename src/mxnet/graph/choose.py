@@ -15,7 +15,7 @@ from .lowering import LoweredProgram
 from .recompute import Forward, TooLong, keep_all, keep_boundaries, keep_costly, schedule
 
 #: By default results are computed again as long as that takes no more than this share of the step.
-FREE = 0.02
+FREE = 0.03
 
 _LIMITS = (1.1, 2.1, 3.6, 4.6, 7.1, 10.1)
 _PARTS = (2, 3, 4, 6, 8, 11, 16, 22, 32, 45, 64, 90, 128, 181, 256)

@@ -56,24 +56,25 @@ class CompiledProgram:
         Returns: the outputs.
         Raises: MXNetError naming the node that failed.
         """
-        _run(self._forward, values, generator, states, None)
+        _run(self._forward, values, generator, states, (), ())
         return [values[index] for index in self.outputs]
 
     def backward(
         self, values: list[Any], head_grads: Sequence[Tensor], generator: Any,
-        stores: Sequence[Callable[[Tensor], None]] = (),
+        stores: Sequence[Callable[[Tensor], None]] = (), targets: Sequence[Tensor] = (),
     ) -> dict[str, Tensor | None]:  # fmt: skip
         """Run the backward pass, once for each forward pass: it uses up what that kept.
 
         Args:
             stores: what takes each gradient that the program hands over.
+            targets: the arrays that take them, for those that the program writes there itself.
         Returns: the other gradients by name; None where nothing depends on an input.
         """
         for (index, layout), tensor in zip(self.head_grads, head_grads, strict=True):
             if layout is not None and tensor.stride() != layout.stride:
                 tensor = torch.empty_strided(*layout[:2], dtype=layout.dtype, device=tensor.device).copy_(tensor)
             values[index] = tensor
-        _run(self._backward, values, generator, None, stores)
+        _run(self._backward, values, generator, None, stores, targets)
         return {name: None if index is None else values[index] for name, index in self.gradients.items()}
 
 
@@ -93,12 +94,12 @@ def _dead_after(lowered: LoweredProgram) -> list[list[int]]:
 def _functions(
     instructions: Sequence[Instruction], dead: Sequence[Sequence[int]]
 ) -> list[tuple[Any, dict[int, Instruction]]]:
-    """Functions of (values, generator, states, stores) that together run instructions, and what each of
+    """Functions of (values, generator, states, stores, targets) that together run instructions, and what each of
     their lines runs."""
     made = []
     for begin in range(0, len(instructions), _CHUNK):
         names: dict[str, Any] = {}
-        lines = ["def run(v, generator, states, stores):"]
+        lines = ["def run(v, generator, states, stores, targets):"]
         places: dict[int, Instruction] = {}
         for instruction, over in zip(
             instructions[begin : begin + _CHUNK], dead[begin : begin + _CHUNK], strict=True
@@ -123,11 +124,12 @@ def _functions(
 
 @torch.no_grad()
 def _run(
-    functions: Sequence[tuple[Any, dict[int, Instruction]]], values: Any, generator: Any, states: Any, stores: Any
+    functions: Sequence[tuple[Any, dict[int, Instruction]]], values: Any, generator: Any, states: Any, stores: Any,
+    targets: Any,
 ) -> None:  # fmt: skip
     for function, places in functions:
         try:
-            function(values, generator, states, stores)
+            function(values, generator, states, stores, targets)
         except MXNetError as error:
             instruction = _failed(error, function, places)
             if instruction is None or instruction.label in str(error):

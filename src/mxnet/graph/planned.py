@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
 import torch
@@ -11,7 +11,9 @@ from .choose import Candidate, candidates, fastest_within
 from .compiled import CompiledProgram
 from .hold import hold_freed_memory
 from .lowering import LoweredProgram, lower
+from .passes.pool_before_relu import pool_before_relu
 from .program import Program
+from .shared_reads import compute_into_targets, read_from_concatenations
 
 
 class Planned:
@@ -45,20 +47,27 @@ class OverBudget(Exception):
 def plan(
     program: Program, shapes: Mapping[str, tuple[int, ...]], dtypes: Mapping[str, str], *, training: bool,
     wanted: Sequence[str] = (), device: torch.device | None = None, heads: Sequence[bool] | None = None,
-    stores: bool = False, channels_last: bool = False, budget: int | None = None, recompute: bool = True,
+    stores: bool = False, direct: Iterable[str] = (), channels_last: bool = False, budget: int | None = None,
+    recompute: bool = True,
 ) -> Planned:  # fmt: skip
     """Plan a forward pass, or with `wanted` a training step.
 
     Args:
         program, shapes, dtypes, training, wanted, device, heads, stores, channels_last: as for `lower`.
+        direct: with stores, the variables whose gradient replaces what is in its array, of the same layout.
         budget: the most bytes that results may hold at one time.
         recompute: whether results may be computed again where that costs next to nothing.
     Raises: OverBudget if a budget can't be met, saying the smallest that can; MXNetError if the graph can't be planned.
     """
+    swapped = pool_before_relu(program.graph)
+    if swapped.nodes != program.graph.nodes:
+        program = Program(swapped)
     lowered = lower(
         program, shapes, dtypes, training=training, wanted=wanted, device=device, heads=heads, stores=stores,
         channels_last=channels_last,
     )
+    if wanted:
+        lowered = read_from_concatenations(compute_into_targets(lowered, frozenset(direct)))
     found: list[Candidate] = []
     for candidate in candidates(lowered):
         found.append(candidate)

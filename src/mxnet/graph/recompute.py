@@ -26,6 +26,7 @@ class Forward:
     fixed       those that can't be made again
     maker       value -> the instruction that makes it
     makers      storage -> the instructions that make or change it
+    touching    storage -> the instructions that give a value on it, makers among them
     cost, cheap   of each instruction
     """
 
@@ -37,11 +38,14 @@ class Forward:
         self.cheap = [is_cheap(lowered, instruction) for instruction in self.instructions]
         self.maker: dict[int, int] = {}
         self.makers: dict[int, list[int]] = {}
+        self.touching: dict[int, list[int]] = {}
         self.last_read: dict[int, int] = {}
         changed_inputs = set()
         for number, instruction in enumerate(self.instructions):
             for value in instruction.reads:
                 self.last_read[storage_of[value]] = number
+            for storage in {*instruction.writes, *(storage_of[value] for value in instruction.made)}:
+                self.touching.setdefault(storage, []).append(number)
             touched = set(instruction.writes)
             for value in instruction.made:
                 if value not in self.maker and value not in instruction.reads:
@@ -277,13 +281,16 @@ def schedule(forward: Forward, kept: set[int], hold_cheap: bool) -> tuple[Lowere
             if current in again:
                 stack.pop()
                 continue
-            numbers = dict.fromkeys((forward.maker[current], *forward.makers.get(storage_of[current], ())))
+            storage = storage_of[current]
+            several = len(forward.makers.get(storage, ())) > 1  # made bit by bit: all of it is made again at once
+            numbers = forward.touching[storage] if several else [forward.maker[current]]
             reads = [v for n in numbers for v in forward.instructions[n].reads]
-            missing = [v for v in reads if v != current and must_make(v) and v not in again and v not in stack]
+            reads = [v for v in reads if not several or storage_of[v] != storage]
+            missing = [v for v in reads if must_make(v) and v not in again]
             if missing:
                 stack += missing
                 continue
-            for number in sorted(numbers):
+            for number in numbers:
                 emit(number)
             stack.pop()
 

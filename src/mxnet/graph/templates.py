@@ -82,6 +82,13 @@ class _Marker:
 GENERATOR, STATES = _Marker("generator"), _Marker("states")
 
 
+class Target(_Marker):
+    """Stands for the array that takes the gradient with this number."""
+
+    def __init__(self, position: int):
+        super().__init__(f"targets[{position}]")
+
+
 class Place:
     """Stands among the arguments of a call for the tensor with this number."""
 

@@ -47,7 +47,7 @@ def plan_symbol(
     states = optimizer_state_bytes(optimizer, {n: (found[n], kinds[n]) for n in wanted})
     planned = plan_within(
         "memory_plan", budget_or_default(budget), apart + states, program, found, kinds, training=training,
-        wanted=wanted, heads=heads_given(graph), stores=True,
+        wanted=wanted, heads=heads_given(graph), stores=True, direct=_written(symbol, grad_req),
     )  # fmt: skip
     return memory_plan(planned, found, kinds, inputs=inputs, wanted=wanted, optimizer_bytes=states)
 
@@ -76,6 +76,14 @@ def _wanted(symbol: Any, grad_req: Any, inputs: set[str], dtypes: Mapping[str, s
     if isinstance(grad_req, str):
         reqs.update(dict.fromkeys(inputs, "null"))
     return [name for name in names if reqs[name] != "null" and torch_dtype(dtypes[name]).is_floating_point]
+
+
+def _written(symbol: Any, grad_req: Any) -> list[str]:
+    """The arguments whose gradient replaces what its array holds."""
+    from ..executor import grad_reqs
+
+    names = symbol.list_arguments()
+    return [name for name, req in zip(names, grad_reqs(grad_req, names), strict=True) if req in ("write", "inplace")]
 
 
 def optimizer_state_bytes(optimizer: Any, weights: Mapping[str, tuple[tuple[int, ...], str]]) -> int:
