@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from .base import MXNetError
 from .context import Context
+from .ndarray.invoke import parse_context
 from .ndarray.random import (
     exponential,
     gamma,
@@ -29,14 +31,20 @@ def seed(seed_state: int, ctx: Context | str = "all") -> None:
 
     Args:
         seed_state: any integer; equal seeds give equal numbers.
-        ctx: one device, or "all" of them; seeded together, devices of different number draw different numbers.
-    Raises: ValueError if seed_state is not an integer, or ctx is neither a Context nor "all".
+        ctx: one device, as a Context or a string such as "gpu(1)", or "all" of them; seeded together, devices of
+            different number draw different numbers.
+    Raises: ValueError if seed_state is not an integer, or ctx is neither a device nor "all".
     """
     if not hasattr(seed_state, "__index__"):
         raise ValueError(f"seed_state must be int, got {seed_state!r}")
-    if isinstance(ctx, Context):
-        generators.seed(seed_state.__index__(), ctx.torch_device)
-    elif ctx == "all":
+    if ctx == "all":
         generators.seed(seed_state.__index__())
-    else:
+        return
+    if isinstance(ctx, str) and ctx:
+        try:
+            ctx = parse_context(ctx)
+        except MXNetError as error:
+            raise ValueError(f"seed: {error}") from None
+    if not isinstance(ctx, Context):
         raise ValueError(f"ctx is {ctx!r}; expected a Context or 'all'.")
+    generators.seed(seed_state.__index__(), ctx.torch_device)

@@ -8,7 +8,8 @@ shape) give, for each of their elements, `shape` numbers: the result has the sha
     ctx     device for parameters that are numbers, default the current context; arrays have theirs
     out     an array to be filled instead of making one; shape may then be left out
 
-Numbers come from the generators that `mx.random.seed` seeds. Samples have no gradient.
+Numbers come from the generators that `mx.random.seed` seeds. The gradient of samples is zero. Where one of several
+parameters in arrays is out of range, its samples are NaN.
 
 Each function raises ValueError for a parameter that is neither a number nor an array, AssertionError (an MXNetError
 too) for parameters of both kinds, MXNetError for values outside of their range.

@@ -1,7 +1,7 @@
 """Random numbers: one distribution for a whole array, one for each element of parameter arrays, densities, shuffling.
 
 Numbers are drawn from the generator of the device (see generators.py), in float32 unless dtype says otherwise.
-Samples have no gradient.
+The gradient of samples is zero.
 """
 
 from __future__ import annotations
@@ -279,15 +279,33 @@ def _sample(name: str, sampler: Sampler, parameters: tuple[Tensor, ...], shape: 
             raise MXNetError(f"{name}: the parameters are {given}; expected one shape and dtype.")
     out = torch.empty((*first.shape, *shape), dtype=_floating(dtype), device=first.device)
     ones = (1,) * len(shape)
-    return sampler(out, generator, *(item.detach().reshape(*item.shape, *ones) for item in parameters))
+    arranged = [item.detach().reshape(*item.shape, *ones) for item in parameters]
+    drawn = sampler(out, generator, *arranged)
+    return drawn if sampler not in _POSSIBLE else drawn.masked_fill(~_POSSIBLE[sampler](*arranged), math.nan)
+
+
+#: for parameters that are arrays: where they are those of a distribution; elsewhere samples are NaN
+_POSSIBLE: dict[Sampler, Callable[..., Tensor]] = {
+    _uniform: lambda low, high: low <= high,
+    _normal: lambda mu, sigma: sigma >= 0,
+    _exponential: lambda lam: lam >= 0,
+    _gamma: lambda alpha, beta: (alpha > 0) & (beta > 0),
+    _negative_binomial: lambda k, p: (k >= 0) & (p > 0) & (p <= 1),
+    _generalized_negative_binomial: lambda mu, alpha: (mu >= 0) & (alpha >= 0),
+}  # torch.poisson refuses negative rates itself
+
+
+def _zero_for_each_parameter(op: Operator) -> None:
+    """The gradient of all parameters is zero."""
+
+    @op.gradient
+    def _(head_grad: Tensor, *, shape: tuple[int, ...], **_: Any) -> tuple[Tensor, ...]:
+        return (head_grad.new_zeros(head_grad.shape[: head_grad.ndim - len(shape)]),) * len(op.inputs)
 
 
 def _sampled(op: Operator) -> None:
-    """Samples have no gradient; parameters have one shape and dtype."""
-
-    @op.gradient
-    def _(head_grad: Tensor, **_: Any) -> tuple[None, ...]:
-        return (None,) * len(op.inputs)
+    """Samples have gradient zero; parameters have one shape and dtype."""
+    _zero_for_each_parameter(op)
 
     @op.infer_shape
     def _(inputs: list[Any], outputs: list[Any], *, shape: tuple[int, ...], **_: Any) -> Any:
@@ -360,6 +378,10 @@ def sample_generalized_negative_binomial(
 for _op in (sample_uniform, sample_normal, sample_gamma, sample_exponential, sample_poisson, sample_negative_binomial,
             sample_generalized_negative_binomial):  # fmt: skip
     _sampled(_op)
+
+for _op in (random_uniform_like, random_normal_like, random_gamma_like, random_exponential_like, random_poisson_like,
+            random_negative_binomial_like, random_generalized_negative_binomial_like):  # fmt: skip
+    _op.gradient(lambda head_grad, **_: torch.zeros_like(head_grad))
 
 
 @operator(
