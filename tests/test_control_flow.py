@@ -442,6 +442,18 @@ def test_errors_name_the_node_inside():
         made.eval(a=nd.ones((2, 3, 4)), s=nd.ones((5, 6)))
 
 
+def test_gradients_of_one_branch_are_summed_apart():
+    # torch's autograd gives one tensor as the gradient of both terms of a sum
+    a, b = sym.var("a"), sym.var("b")
+    made = (a + sym.contrib.cond(sym.sum(b) > 0, lambda: a + b, lambda: a)) * 1
+    arrays = {"a": nd.ones(2), "b": nd.ones(2)}
+    executor = made.bind(mx.cpu(), arrays, {"a": nd.zeros(2), "b": nd.zeros(2)})
+    executor.forward(is_train=True)
+    executor.backward(nd.array([1, 2]))
+    assert executor.grad_dict["a"].asnumpy().tolist() == [2, 4]
+    assert executor.grad_dict["b"].asnumpy().tolist() == [1, 2]
+
+
 def test_loops_need_data():
     with pytest.raises(MXNetError, match="at least one array to slice"):
         sym.contrib.foreach(lambda x, s: (x, s), [], sym.var("s"))

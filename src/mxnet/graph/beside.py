@@ -64,10 +64,19 @@ class GradientBeside:
         pairs = [(t, head) for t, head in pairs if t.requires_grad]
         if not pairs:
             return tuple(map(torch.zeros_like, wanted))
-        found = torch.autograd.grad(
+        found: Sequence[Tensor | None] = torch.autograd.grad(
             [t for t, _ in pairs], wanted, [head for _, head in pairs], allow_unused=True, retain_graph=True
         )
-        return tuple(torch.zeros_like(t) if g is None else g for t, g in zip(wanted, found, strict=True))
+        taken = {head.untyped_storage().data_ptr() for head in head_grads}
+        gradients = []
+        for leaf, gradient in zip(wanted, found, strict=True):
+            if gradient is None:
+                gradient = torch.zeros_like(leaf)
+            elif gradient.untyped_storage().data_ptr() in taken:  # autograd hands on one tensor for several: x + y
+                gradient = gradient.clone()
+            taken.add(gradient.untyped_storage().data_ptr())
+            gradients.append(gradient)
+        return tuple(gradients)
 
     def __str__(self) -> str:
         return f"beside.{self._name} backward"
