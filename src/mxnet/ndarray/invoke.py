@@ -304,9 +304,15 @@ def _finished(results: Sequence[Tensor], tensors: Sequence[Tensor | None] | None
     return [own(item, tensors) for item in results]
 
 
+_by_name: dict[str, Callable[..., Any]] = {}
+
+
 def call_by_name(name: str, *arrays: Any, **attributes: Any) -> Any:
     """Call an operator by its name; for code inside the package."""
-    return invoke(get_operator(name), arrays, attributes, attributes.pop("out", None))
+    function = _by_name.get(name)
+    if function is None:
+        function = _by_name[name] = make_function(get_operator(name), name, __name__)
+    return function(*arrays, **attributes)
 
 
 __all__ = ["call_by_name", "format_attribute", "invoke", "make_function", "wrap", "wrap_result"]

@@ -19,7 +19,6 @@ from .invoke import (
     IN_GRAPH,
     NotAnArrayError,
     call_by_name,
-    invoke,
     make_function,
     origin_of,
     wrap,
@@ -710,12 +709,12 @@ def binary(lhs: Any, rhs: Any, name: str, scalar_name: str, reverse_name: str | 
     """
     if isinstance(lhs, NDArray):
         if isinstance(rhs, NDArray):
-            return invoke(get_operator(name), [lhs, rhs], {})
+            return call_by_name(name, lhs, rhs)
         if isinstance(rhs, NUMBERS):
-            return invoke(get_operator(scalar_name), [lhs], {"scalar": rhs})
+            return call_by_name(scalar_name, lhs, scalar=rhs)
         raise NotAnArrayError(f"type {type(rhs)} not supported")
     if isinstance(lhs, NUMBERS) and isinstance(rhs, NDArray):
-        return invoke(get_operator(reverse_name or scalar_name), [rhs], {"scalar": lhs})
+        return call_by_name(reverse_name or scalar_name, rhs, scalar=lhs)
     raise NotAnArrayError(f"type {type(lhs if isinstance(rhs, NDArray) else rhs)} not supported")
 
 

@@ -148,7 +148,7 @@ def box_nms(
         boxes = rows[..., coord_start : coord_start + 4]
         boxes = to_corner(boxes, "center") if out_format == "corner" else to_center(boxes)
         rows = torch.cat([rows[..., :coord_start], boxes, rows[..., coord_start + 4 :]], -1)
-    rows = rows.masked_fill(~keep.unsqueeze(2), -1)
+    rows = torch.where(keep.unsqueeze(2), rows, -1)
     number = torch.where(keep, order, -1).to(torch.float32)
     missing = data.shape[-2] - rows.shape[1]
     if missing:

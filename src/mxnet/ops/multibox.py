@@ -122,8 +122,8 @@ def multi_box_target(
     _check_float32(name, anchor=anchor, label=label, cls_pred=cls_pred)
     batch, count = label.shape[0], anchor.shape[1]
     exists = (label[:, :, 0] != -1).to(torch.uint8).cumprod(1).bool()
-    iou = pairwise_iou(label[:, :, 1:5], anchor).masked_fill_(~exists.unsqueeze(2), -1)  # (batch, objects, anchors)
-    match = greedy_matching(iou.masked_fill(iou <= 1e-6, -torch.inf))
+    iou = torch.where(exists.unsqueeze(2), pairwise_iou(label[:, :, 1:5], anchor), -1)  # (batch, objects, anchors)
+    match = greedy_matching(torch.where(iou <= 1e-6, -torch.inf, iou))
     object_of = torch.full((batch, count + 1), -1, dtype=torch.long, device=iou.device)
     number = torch.arange(iou.shape[1], device=iou.device).expand_as(match)
     object_of = object_of.scatter_(1, torch.where(match < 0, count, match), number)[:, :count]
@@ -145,7 +145,7 @@ def multi_box_target(
     growth = (boxes[..., 2:] / anchors[..., 2:]).log()
     targets = torch.cat([shift, growth], 2) / torch.tensor(variances, dtype=torch.float32, device=anchor.device)
     mask = positive.unsqueeze(2).expand(batch, count, 4)
-    return targets.masked_fill(~mask, 0).view(batch, -1), mask.float().view(batch, -1), cls_target
+    return torch.where(mask, targets, 0).view(batch, -1), mask.float().view(batch, -1), cls_target
 
 
 @multi_box_target.gradient
@@ -231,7 +231,7 @@ def multi_box_detection(
         keep = greedy_suppression(corners, group, best, nms_threshold, True, 0.0)
         kind = kind.masked_fill(~keep, -1)
     rows = torch.cat([kind.unsqueeze(2), score.unsqueeze(2), corners], 2)
-    return rows.masked_fill(~found.unsqueeze(2), -1)
+    return torch.where(found.unsqueeze(2), rows, -1)
 
 
 @multi_box_detection.gradient

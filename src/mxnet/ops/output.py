@@ -99,7 +99,7 @@ def _(
         inside = ((index >= 0) & (index < classes)).to(out.dtype)
         grad = probabilities.scatter_add(1, index.clamp(0, classes - 1), -inside)
     if use_ignore:
-        grad = grad.masked_fill(labels.long() == int(ignore_label), 0)
+        grad = torch.where(labels.long() == int(ignore_label), 0, grad)
     scale: float | Tensor = grad_scale
     if normalization == "valid":
         counted = (label.long() != int(ignore_label)).sum().clamp(min=1) if use_ignore else max(label.numel(), 1)

@@ -53,7 +53,7 @@ def sequence_mask(
     if sequence_length is None:
         return data.clone()
     beyond = _steps(data, axis) >= sequence_length.long().unsqueeze(axis)
-    return data.masked_fill(_expand(beyond, data), value)
+    return torch.where(_expand(beyond, data), data.new_full((), value), data)  # masked_fill is far slower on a CPU
 
 
 @operator("SequenceLast")

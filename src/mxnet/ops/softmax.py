@@ -46,8 +46,8 @@ def softmax(
         raise MXNetError(f"softmax: length is {given}; expected integers of shape {expected}.")
     steps = torch.arange(data.shape[axis], device=data.device).view(-1, *(1,) * (data.ndim - axis - 1))
     beyond = steps >= length.unsqueeze(axis)
-    kept = data.masked_fill(beyond, float("-inf"))
-    return torch.softmax(kept, axis, TORCH_DTYPES[dtype] if dtype else None).masked_fill(beyond, 0)
+    kept = torch.where(beyond, float("-inf"), data)
+    return torch.where(beyond, 0, torch.softmax(kept, axis, TORCH_DTYPES[dtype] if dtype else None))
 
 
 @softmax.list_inputs

@@ -187,7 +187,7 @@ def _greedy_matching(score: Tensor) -> Tensor:
         match = torch.where(mutual, best_column, match)
         taken = torch.zeros(score.shape[0], columns + 1, dtype=torch.bool, device=score.device)
         taken.scatter_(1, torch.where(mutual, best_column, columns), True)
-        score = score.masked_fill(mutual.unsqueeze(2) | taken[:, None, :columns], -torch.inf)
+        score = torch.where(mutual.unsqueeze(2) | taken[:, None, :columns], -torch.inf, score)
 
 
 _LIBRARY.impl("greedy_matching", _greedy_matching, "CompositeExplicitAutograd")
