@@ -77,6 +77,40 @@ def test_parameters_saved_from_the_gpu_load_on_the_cpu(tmp_path):
     assert nd.load(path)["x"].context == mx.cpu() and nd.load(path)["x"].asnumpy().tolist() == [1, 1]
 
 
+class Loops(gluon.HybridBlock):
+    """A loop that makes arrays and draws numbers, a loop that looks at values, and a branch."""
+
+    def hybrid_forward(self, F, x, s):
+        def step(row, s):
+            return row * s + F.ones((3,)), s + F.random.uniform(shape=(3,)) * 0
+
+        rows, last = F.contrib.foreach(step, x, s)
+        _, (_, grown) = F.contrib.while_loop(
+            lambda i, t: F.broadcast_lesser(i, F.sum(t, keepdims=True) + 2),
+            lambda i, t: ([], [i + 1, F.tanh(t) + t]), [F.zeros((1,)), last], max_iterations=4,
+        )  # fmt: skip
+        return rows, F.contrib.cond(F.sum(grown) > 0, lambda: grown * 2, lambda: grown * 3)
+
+
+@pytest.mark.parametrize("flags", [{}, {"static_alloc": True}])
+def test_loops_and_branches_follow_the_cpu(flags):
+    found = []
+    for ctx in (mx.cpu(), mx.gpu(0)):
+        net = Loops()
+        net.hybridize(**flags)
+        x, s = nd.array([[1, 2, 3], [4, 5, 6]], ctx=ctx), nd.array([0.5, -0.25, 0.125], ctx=ctx)
+        for array in (x, s):
+            array.attach_grad()
+        for _ in range(2):
+            with autograd.record():
+                rows, out = net(x, s)
+            autograd.backward([rows, out])
+        found.append([array.asnumpy() for array in (rows, out, x.grad, s.grad)])
+        assert out.context == ctx
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5)
+
+
 def test_random_numbers_repeat_after_seeding():
     draws = []
     for _ in range(2):
