@@ -454,6 +454,45 @@ def test_gradients_of_one_branch_are_summed_apart():
     assert executor.grad_dict["b"].asnumpy().tolist() == [1, 2]
 
 
+def test_symbols_made_before_may_be_called_in_a_body():
+    layer = sym.tanh(
+        sym.FullyConnected(sym.var("data"), num_hidden=3, name="fc") + sym.exp(sym.var("outside"), name="e")
+    )
+    made = sym.Group(list(sym.contrib.foreach(lambda x, s: (layer(data=x), layer(data=s)), sym.var("a"), sym.var("s"))))
+    check(made.graph)
+    assert made.list_arguments() == ["a", "s", "fc_weight", "fc_bias", "outside"]
+    assert "e" in [node.name for node in made.graph.nodes]  # computed once, before the loop
+    arrays = {name: nd.array(cases.values(shape, 1, i)) for i, (name, shape) in enumerate(
+        {"a": (2, 3, 3), "s": (3, 3), "fc_weight": (3, 3), "fc_bias": (3,), "outside": (3, 3)}.items())}  # fmt: skip
+    rows, last = made.eval(**arrays)
+    given = {name: arrays[name] for name in ("fc_weight", "fc_bias", "outside")}
+    state = arrays["s"]
+    for step in range(2):
+        assert rows[step].asnumpy().tolist() == layer.eval(data=arrays["a"][step], **given)[0].asnumpy().tolist()
+        (state,) = layer.eval(data=state, **given)
+    assert last.asnumpy().tolist() == state.asnumpy().tolist()
+
+
+def test_loaded_blocks_run_in_loops():
+    class Net(gluon.HybridBlock):
+        def __init__(self):
+            super().__init__()
+            data = sym.var("data")
+            with self.name_scope():
+                self.body = gluon.SymbolBlock(sym.FullyConnected(data, num_hidden=3, name="fc"), data)
+
+        def hybrid_forward(self, F, x, s):
+            return F.contrib.foreach(lambda row, s: (self.body(row) + s, s * 2), x, s)
+
+    net = Net()
+    net.initialize(mx.init.One())
+    x, s = nd.array(cases.values((2, 4, 5))), nd.ones((4, 3))
+    expected = net(x, s)
+    net.hybridize()
+    for one, other in zip(net(x, s), expected, strict=True):
+        assert one.asnumpy().tolist() == other.asnumpy().tolist()
+
+
 def test_loops_need_data():
     with pytest.raises(MXNetError, match="at least one array to slice"):
         sym.contrib.foreach(lambda x, s: (x, s), [], sym.var("s"))

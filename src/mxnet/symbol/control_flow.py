@@ -1,7 +1,8 @@
 """`foreach`, `while_loop` and `cond` of symbols: what the user's functions compose becomes subgraphs of one node.
 
-Everything composed in a body carries the attribute ``__subgraph_name__``. The graph of a body is cut where it uses
-something without that mark: there the subgraph gets a variable, and the node an input.
+Everything composed in a body carries the attribute ``__subgraph_name__``, and belongs to it; so does what depends on
+the variables that the body is given, such as a symbol made before that is called with one of them. The graph of a body
+is cut where it uses something else: there the subgraph gets a variable, and the node an input.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class _Subgraph:
     def own(self, symbol: Symbol, others: Iterable[Node] = ()) -> Symbol:
         """The symbol, or a copy of it made inside where it comes from outside, is a variable, or belongs to others."""
         node = symbol._outputs[0].node
-        if node.op is not None and self._is_inside(node) and node not in others:
+        if node.op is not None and node not in others and node in self._inside(symbol.graph):
             return symbol
         return compose(get_operator("_copy"), [symbol], {}, hint="identity")
 
@@ -64,25 +65,32 @@ class _Subgraph:
         """Cut the graph of the outputs out of what is around it."""
         cuts: dict[Value, Node] = {}
 
-        def inside(value: Value) -> Value:
-            if self._is_inside(value.node):
+        def cut(value: Value) -> Value:
+            if value.node in chosen:
                 return Value(chosen[value.node], value.index)
             if value not in cuts:
                 cuts[value] = Node(None, value.node.output_name(value.index))
             return Value(cuts[value], 0)
 
         chosen: dict[Node, Node] = {}
-        for node in Graph(symbol._outputs[0] for symbol in outputs).nodes:
-            if self._is_inside(node):
-                chosen[node] = node.with_inputs(tuple(map(inside, node.inputs)))
-        self.graph = Graph(inside(symbol._outputs[0]) for symbol in outputs)
+        for node in self._inside(Graph(symbol._outputs[0] for symbol in outputs)):
+            chosen[node] = node.with_inputs(tuple(map(cut, node.inputs)))
+        self.graph = Graph(cut(symbol._outputs[0]) for symbol in outputs)
         outer = {variable: value for value, variable in cuts.items()}
         self.outer = {
             node: outer.get(node, Value(node, 0)) for node in self.graph.variables if node not in self.placeholders
         }
 
-    def _is_inside(self, node: Node) -> bool:
-        return node.attributes.get(_MARK) == self.mark
+    def _inside(self, graph: Graph) -> dict[Node, None]:
+        """The nodes that belong to the body, in order."""
+        found: dict[Node, None] = {}
+        dependent = set(self.placeholders)
+        for node in graph.nodes:
+            if any(value.node in dependent for value in node.inputs):
+                dependent.add(node)
+            if node in dependent or node.attributes.get(_MARK) == self.mark:
+                found[node] = None
+        return found
 
 
 def _flatten(value: Any, what: str) -> tuple[list[Symbol], Any]:
