@@ -601,7 +601,7 @@ def simple_bind(
         )
     arg_types, _, aux_types = symbol._infer_dtypes((), type_dict or {}, "float32")
     reqs = grad_reqs(grad_req, names)
-    stypes, grad_stypes = _infer_storage(symbol, stype_dict or {})
+    stypes, grad_stypes = infer_storage(symbol, stype_dict or {})
 
     def make(name: str, shape: tuple[int, ...], dtype: Any, shared: dict[str, NDArray]) -> NDArray:
         if stypes[name] != "default":
@@ -636,7 +636,7 @@ def simple_bind(
     return _make_executor(symbol, ctx, reqs, group2ctx, args, grads, aux, memory_budget)
 
 
-def _infer_storage(symbol: Any, stype_dict: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+def infer_storage(symbol: Any, stype_dict: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
     """The storage types of all variables and of their gradients, by name.
 
     Raises: MXNetError for an unknown storage type.

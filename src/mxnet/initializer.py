@@ -91,6 +91,11 @@ class Initializer:
             arr: the array to fill, in place.
         Raises: TypeError when desc is not a string; ValueError when the name's ending isn't known.
         """
+        if arr.stype != "default":
+            dense = nd.zeros(arr.shape, ctx=arr.context, dtype=arr.dtype)
+            self(desc, dense)
+            arr[:] = dense
+            return
         if not isinstance(desc, InitDesc):
             self._legacy_init(desc, arr)
             return

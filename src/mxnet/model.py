@@ -128,12 +128,20 @@ def _initialize_kvstore(
 
 
 def _update_params_on_kvstore(
-    param_arrays: list[list[NDArray]], grad_arrays: list[list[NDArray | None]], kvstore: Any, param_names: list[str]
-) -> None:
-    """Let the store update the parameters with the gradients of all devices."""
+    param_arrays: list[list[NDArray]], grad_arrays: list[list[NDArray | None]], kvstore: Any, param_names: list[str],
+    fetch_rows: bool = True,
+) -> None:  # fmt: skip
+    """Let the store update the parameters with the gradients of all devices.
+
+    fetch_rows says whether the new values of row_sparse parameters are needed before `row_sparse_pull` gets them.
+    """
     for name, arrays, grads in zip(param_names, param_arrays, grad_arrays, strict=True):
-        if grads[0] is not None:
+        if grads[0] is None:
+            continue
+        if arrays[0].stype == "default" or fetch_rows:
             kvstore.pushpull(name, grads, out=arrays)
+        else:
+            kvstore.push(name, grads)
 
 
 def _update_params(

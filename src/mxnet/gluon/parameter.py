@@ -15,6 +15,7 @@ from ..base import MXNetError
 from ..context import Context, cpu, current_context
 from ..ndarray import NDArray, load, save, zeros
 from ..ndarray.recording import STATE, Untraced
+from ..ndarray.sparse_gradients import clear
 from ..ops.dtypes import dtype_name
 
 __all__ = ["Constant", "DeferredInitializationError", "Parameter", "ParameterDict", "tensor_types"]
@@ -43,7 +44,9 @@ class Parameter:
         init: initializer, default that of `initialize`.
         allow_deferred_init: whether initialization may wait until the shape is known.
         differentiable: whether it ever has a gradient.
-        stype, grad_stype: storage types; only "default" is supported yet.
+        stype: storage type of the values. "row_sparse" is for tables of which each batch uses a few rows: a `Trainer`
+            keeps the whole table, and `row_sparse_data` fetches rows. Blocks that use it can't be hybridized.
+        grad_stype: storage type of the gradient. "row_sparse" stores only the rows that a computation touches.
     """
 
     def __init__(
@@ -56,8 +59,9 @@ class Parameter:
                 raise AssertionError(
                     f"{kind} for Parameter '{name}' must be one of 'default', 'row_sparse', or 'csr', but got '{given}'"
                 )
-            if given != "default":
-                raise MXNetError(f"Parameter '{name}': {kind}={given!r} is not supported yet; expected 'default'.")
+        self._stype = stype
+        self._grad_stype = grad_stype
+        self._trainer: Any = None  # what keeps the whole values if they are row_sparse
         self._var: Any = None
         self._data: list[NDArray] | None = None
         self._grad: list[NDArray] | None = None
@@ -75,8 +79,6 @@ class Parameter:
         self.wd_mult = wd_mult
         self.grad_req = grad_req
         self.init = init
-        self._stype = stype
-        self._grad_stype = grad_stype
 
     def __repr__(self) -> str:
         return f"{type(self).__name__} {self.name} (shape={self.shape}, dtype={self.dtype})"
@@ -193,6 +195,8 @@ class Parameter:
 
     def _init_impl(self, data: NDArray, contexts: Sequence[Context]) -> None:
         self._ctx_list = list(contexts)
+        if data.stype != self._stype:
+            data = data.tostype("default").tostype(self._stype)
         self._data = [data.copyto(context) for context in contexts]
         self._init_grad()
 
@@ -201,7 +205,7 @@ class Parameter:
             self._grad = None
             return
         assert self._data is not None
-        self._grad = [zeros(a.shape, ctx=a.context, dtype=a.dtype) for a in self._data]
+        self._grad = [zeros(a.shape, ctx=a.context, dtype=a.dtype, stype=self._grad_stype) for a in self._data]
         autograd.mark_variables(self._data, self._grad, self.grad_req)
 
     def _load_init(self, data: NDArray, ctx: Any, cast_dtype: bool = False, dtype_source: str = "current") -> None:
@@ -286,16 +290,26 @@ class Parameter:
     def data(self, ctx: Context | None = None) -> NDArray:
         """The values on a device; default: the only one, or the current one.
 
-        Raises: RuntimeError if not initialized there; DeferredInitializationError if the shape is not known yet.
+        Raises: RuntimeError if not initialized there, or row_sparse; DeferredInitializationError if the shape is not
+            known yet.
         """
+        if self._stype != "default":
+            self._refuse_whole(f"a copy of Parameter '{self.name}' on ctx {ctx} via data()")
         array = self._on(self._data, ctx)
         if STATE.tracer is not None:
             STATE.tracer.parameter(self, array)
         return array
 
     def list_data(self) -> list[NDArray]:
-        """The values on all devices."""
+        """The values on all devices. Raises: as `data`."""
+        if self._stype != "default":
+            self._refuse_whole(f"copies of Parameter '{self.name}' on all contexts via list_data()")
         return list(self._checked(self._data))
+
+    def _refuse_whole(self, what: str) -> None:
+        raise RuntimeError(
+            f"Cannot return {what} because its storage type is {self._stype}. Please use row_sparse_data() instead."
+        )
 
     def grad(self, ctx: Context | None = None) -> NDArray:
         """The gradient on a device.
@@ -327,6 +341,8 @@ class Parameter:
     def set_data(self, data: NDArray) -> None:
         """Set the values on all devices."""
         self.shape = data.shape
+        if self._trainer is not None and self._stype != "default":
+            self._trainer._set_stored(self, data)
         if self._data is None:
             if not self._deferred_init:
                 raise AssertionError(f"Parameter '{self.name}' has not been initialized")
@@ -339,7 +355,7 @@ class Parameter:
     def zero_grad(self) -> None:
         """Set the gradients on all devices to zero."""
         for gradient in self._grad or ():
-            gradient._data.zero_()
+            clear(gradient)
 
     def reset_ctx(self, ctx: Any) -> None:
         """Move to other devices.
@@ -349,7 +365,7 @@ class Parameter:
         contexts = _contexts(ctx)
         if self._data is not None:
             with autograd.pause():
-                self._init_impl(self._data[0], contexts)
+                self._init_impl(self._data[0] if self._stype == "default" else _reduced(self), contexts)
         elif self._deferred_init:
             init, _, default_init, data = self._deferred_init
             self._deferred_init = (init, contexts, default_init, data)
@@ -379,24 +395,45 @@ class Parameter:
         return self._var
 
     def row_sparse_data(self, row_id: NDArray) -> NDArray:
-        """Rows of a row_sparse parameter.
+        """The rows with these numbers, on the device of row_id, of a row_sparse parameter.
 
-        Raises: RuntimeError: this parameter is dense.
+        What is returned is the parameter's own array there, in which other rows are zero from then on: a variable
+        whose gradient the `Trainer` uses.
+
+        Args:
+            row_id: numbers of rows, of any shape; they may repeat.
+        Raises: RuntimeError for a dense parameter, or one without a Trainer.
         """
-        raise RuntimeError(
-            f"Cannot return a copy of Parameter {self.name} via row_sparse_data() because its storage type is "
-            f"{self._stype}. Please use data() instead."
-        )
+        if self._stype != "row_sparse":
+            raise RuntimeError(
+                f"Cannot return a copy of Parameter {self.name} via row_sparse_data() because its storage type is "
+                f"{self._stype}. Please use data() instead."
+            )
+        array = self._on(self._data, row_id.context)
+        self._fetch([array], row_id)
+        return array
 
     def list_row_sparse_data(self, row_id: NDArray) -> list[NDArray]:
-        """Rows of a row_sparse parameter on all devices.
+        """The rows with these numbers of a row_sparse parameter, on all devices; see `row_sparse_data`."""
+        if self._stype != "row_sparse":
+            raise RuntimeError(
+                f"Cannot return copies of Parameter '{self.name}' on all contexts via list_row_sparse_data() because "
+                f"its storage type is {self._stype}. Please use data() instead."
+            )
+        arrays = list(self._checked(self._data))
+        self._fetch(arrays, row_id)
+        return arrays
 
-        Raises: RuntimeError: this parameter is dense.
-        """
-        raise RuntimeError(
-            f"Cannot return copies of Parameter '{self.name}' on all contexts via list_row_sparse_data() because its "
-            f"storage type is {self._stype}. Please use data() instead."
-        )
+    def _fetch(self, arrays: list[NDArray], row_id: NDArray) -> None:
+        """Fetch rows of the whole values into arrays."""
+        if not isinstance(row_id, NDArray):
+            raise TypeError(f"row_id must have NDArray type, but {type(row_id)} is given")
+        if self._trainer is None:
+            raise RuntimeError(
+                f"Cannot get row_sparse data for Parameter '{self.name}' when no Trainer is created with it."
+            )
+        with autograd.pause():
+            self._trainer._row_sparse_pull(self, arrays, row_id)
 
 
 def _contexts(ctx: Any) -> list[Context]:
@@ -691,7 +728,12 @@ def _merge_shapes(wanted: tuple[int, ...], existing: tuple[int, ...]) -> tuple[i
 
 
 def _reduced(parameter: Parameter) -> NDArray:
-    """The mean of the values over all devices, on the CPU."""
+    """The mean of the values over all devices, on the CPU; all rows of a row_sparse parameter."""
+    if parameter._stype == "row_sparse":
+        whole = parameter._checked(parameter._data)[0].copyto(cpu())
+        if parameter._trainer is not None:
+            parameter._trainer._row_sparse_pull(parameter, [whole], None)
+        return whole
     arrays = [array.copyto(cpu()) for array in parameter.list_data()]
     if len(arrays) == 1:
         return arrays[0]

@@ -46,7 +46,12 @@ class Trainer:
                 raise ValueError(f"First argument must be a list or dict of Parameters, got list of {type(parameter)}.")
             self._param2idx[parameter.name] = index
             self._params.append(parameter)
-            parameter._trainer = self  # type: ignore[attr-defined]
+            if parameter._stype != "default" and parameter._trainer not in (None, self):
+                raise RuntimeError(
+                    f"Failed to set the trainer for Parameter '{parameter.name}' because it was already set. More "
+                    "than one trainers for a row_sparse Parameter is not supported."
+                )
+            parameter._trainer = self
         optimizer_params = optimizer_params or {}
         self._scale = float(optimizer_params.get("rescale_grad", 1.0))
         self._contexts = self._check_contexts()
@@ -55,6 +60,7 @@ class Trainer:
         self._kv_initialized = False
         self._kvstore: Any = None
         self._update_on_kvstore: bool | None = None
+        self._to_store: list[Parameter] = []  # those that the kvstore doesn't hold yet
 
     def _check_contexts(self) -> list[Context]:
         contexts: list[Context] | None = None
@@ -85,19 +91,57 @@ class Trainer:
         """Decide, at the first step, how devices work together."""
         kvstore, on_store = self._kvstore_params["kvstore"], self._kvstore_params["update_on_kvstore"]
         several = len(self._contexts) > 1
-        if kvstore is None or (isinstance(kvstore, str) and not several and "dist" not in kvstore):
+        sparse = any(parameter._stype != "default" for parameter in self._params)
+        if sparse and not isinstance(kvstore, str | kvstores.KVStoreBase):
+            raise TypeError(
+                f"Cannot create '{kvstore}' KVStore with row_sparse parameters. The type must be KVStore or str."
+            )
+        if sparse and on_store is False:
+            raise ValueError("Cannot set update_on_kvstore=False when sparse weights are present.")
+        if not sparse and (kvstore is None or (isinstance(kvstore, str) and not several and "dist" not in kvstore)):
             if on_store:
                 raise ValueError("Cannot set update_on_kvstore=True when there is no kvstore.")
             self._kvstore, self._update_on_kvstore = None, False
         else:
             self._kvstore = kvstores.create(kvstore) if isinstance(kvstore, str) else kvstore
-            self._update_on_kvstore = several if on_store is None else bool(on_store)
-            for index, parameter in enumerate(self._params):
-                self._kvstore.init(index, parameter.list_data()[0])
-                self._kvstore.pull(index, parameter.list_data(), priority=-index)  # all devices start alike
+            # Sparse gradients of dense weights are better summed in the store and used on each device.
+            prefer = several and all(parameter._grad_stype == "default" for parameter in self._params)
+            self._update_on_kvstore = sparse or (prefer if on_store is None else bool(on_store))
+            self._to_store = list(self._params)
+            self._fill_kvstore()
             if self._update_on_kvstore:
                 self._kvstore.set_optimizer(self._optimizer)
         self._kv_initialized = True
+
+    def _fill_kvstore(self) -> None:
+        """Give the kvstore the first values of parameters whose shape is known."""
+        waiting = []
+        for parameter in self._to_store:
+            if parameter._deferred_init:
+                waiting.append(parameter)
+                continue
+            index = self._param2idx[parameter.name]
+            arrays = parameter._checked(parameter._data)
+            self._kvstore.init(index, arrays[0])
+            if parameter._stype == "default":
+                self._kvstore.pull(index, arrays, priority=-index)  # all devices start alike
+        self._to_store = waiting
+
+    def _row_sparse_pull(self, parameter: Parameter, out: list[Any], row_id: Any) -> None:
+        """Fetch rows of a row_sparse parameter from the kvstore into arrays; all rows if row_id is None."""
+        if not self._kv_initialized:
+            self._init_kvstore()
+        self._fill_kvstore()
+        index = self._param2idx[parameter.name]
+        if row_id is None:
+            self._kvstore.pull(index, out=out, priority=-index, ignore_sparse=False)
+        else:
+            self._kvstore.row_sparse_pull(index, out=out, row_ids=row_id, priority=-index)
+
+    def _set_stored(self, parameter: Parameter, data: Any) -> None:
+        """Give the kvstore, if it is in use, another value of a row_sparse parameter."""
+        if self._kv_initialized and parameter not in self._to_store:
+            self._kvstore._set_value(self._param2idx[parameter.name], data)
 
     @property
     def learning_rate(self) -> float:
@@ -119,7 +163,8 @@ class Trainer:
         self._optimizer.set_learning_rate(lr)
 
     def _check_and_rescale_grad(self, scale: float) -> None:
-        if self._update_on_kvstore and self._kv_initialized and self._optimizer.rescale_grad != scale:
+        distributed = self._kvstore is not None and "dist" in self._kvstore.type  # the servers have copies of it
+        if self._update_on_kvstore and distributed and self._optimizer.rescale_grad != scale:
             raise UserWarning(
                 "Possible change in the `batch_size` from previous `step` detected. Optimizer gradient normalizing "
                 "factor "
@@ -158,6 +203,7 @@ class Trainer:
     def _allreduce_grads(self) -> None:
         if self._kvstore is None:
             return
+        self._fill_kvstore()
         for index, parameter in enumerate(self._params):
             if parameter.grad_req != "null":
                 grads = parameter.list_grad()
@@ -186,7 +232,7 @@ class Trainer:
     def _check_fresh(self, parameter: Parameter, ignore: bool) -> bool:
         """Whether a parameter has a gradient that no step has used."""
         fresh = True
-        for array in parameter.list_data():
+        for array in parameter._checked(parameter._data):
             if not array._fresh_grad:
                 fresh = False
                 if not ignore:
@@ -210,13 +256,14 @@ class Trainer:
             if not self._check_fresh(parameter, ignore_stale_grad) and not (self._kvstore and self._update_on_kvstore):
                 continue
             if self._kvstore and self._update_on_kvstore:
-                self._kvstore.pull(index, parameter.list_data(), priority=-index)
+                if parameter._stype == "default":
+                    self._kvstore.pull(index, parameter.list_data(), priority=-index)
             else:
                 for batch, array, grad in zip(batches, parameter.list_data(), parameter.list_grad(), strict=True):
                     batch[0].append(index)
                     batch[1].append(grad)
                     batch[2].append(array)
-            for array in parameter.list_data():
+            for array in parameter._checked(parameter._data):
                 array._fresh_grad = False
         for updater, (indices, grads, arrays) in zip(self._updaters, batches, strict=True):
             if indices:

@@ -12,7 +12,7 @@ import torch
 
 from ..base import MXNetError
 from ..ndarray import NDArray
-from ..ndarray.invoke import wrap
+from .libsvm import LibSVMIter
 from .sources import (
     BatchSource,
     CSVIter,
@@ -22,8 +22,8 @@ from .sources import (
     ImageRecordIter_v1,
     ImageRecordUInt8Iter,
     ImageRecordUInt8Iter_v1,
-    LibSVMIter,
     MNISTIter,
+    examples,
 )
 from .utils import named_arrays
 
@@ -146,7 +146,8 @@ class NDArrayIter(DataIter):
 
     Args:
         data, label: an array, a list of arrays or a dict from name to array, all with the examples along the first
-            axis. NumPy arrays become float32, NDArrays keep their dtype. label may be None.
+            axis. NumPy arrays become float32, NDArrays keep their dtype; batches of csr arrays are csr, of row_sparse
+            ones dense. label may be None.
         batch_size: examples in a batch.
         shuffle: put the examples in a new random order at the start and at each reset, by NumPy's global generator.
         last_batch_handle: what becomes of the examples that don't fill a batch: "pad" (filled up from the start of
@@ -257,14 +258,7 @@ class NDArrayIter(DataIter):
         rows = self._rows
         if rows is None:
             raise AssertionError("DataIter needs reset.")
-        taken = []
-        for _, value in source:
-            if isinstance(rows, slice):
-                part = value._data[rows].clone()
-            else:
-                part = value._data.index_select(0, rows.to(value._data.device))
-            taken.append(wrap(NDArray, part, value.context))
-        return taken
+        return [examples(value, rows) for _, value in source]
 
     def getdata(self) -> list[NDArray]:
         """Copies of the examples of the current batch."""

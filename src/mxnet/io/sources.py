@@ -15,7 +15,9 @@ from ..context import Context
 from ..mnist import read_mnist
 from ..ndarray import NDArray
 from ..ndarray.invoke import wrap
-from ..ops.dtypes import dtype_name, numpy_dtype, torch_dtype
+from ..ndarray.sparse_ops import take_rows
+from ..ndarray.sparse_storage import CSRNDArray
+from ..ops.dtypes import dtype_name, torch_dtype
 
 Batch = tuple[NDArray, NDArray, int, np.ndarray[Any, Any]]
 
@@ -24,7 +26,7 @@ class BatchSource:
     """Batches from examples in memory.
 
     Args:
-        data, label: (N, ...) and (N, ...), the examples in the order in which they are given out.
+        data, label: (N, ...) and (N, ...), the examples in the order in which they are given out; dense or csr.
         index: (N,) numbers of the examples in the file.
         batch_size: examples in a batch.
         last: the examples that don't fill a batch are dropped ("discard"), filled up from the start, the next epoch
@@ -32,19 +34,20 @@ class BatchSource:
     """
 
     def __init__(
-        self, data: torch.Tensor, label: torch.Tensor, index: np.ndarray[Any, Any], batch_size: int, last: str
+        self, data: NDArray, label: NDArray, index: np.ndarray[Any, Any], batch_size: int, last: str
     ):
         self.batch_size = batch_size
         self.data_shape = (batch_size, *data.shape[1:])
         self.label_shape = (batch_size, *label.shape[1:])
-        self.data_dtype, self.label_dtype = numpy_dtype(data.dtype), numpy_dtype(label.dtype)
+        self.data_dtype, self.label_dtype = data.dtype, label.dtype
         self._data, self._label, self._index, self._last = data, label, index.astype(np.uint64), last
         self._start = 0
         self._before: np.ndarray[Any, Any] | None = None
 
     def reset(self) -> None:
         """Start the next epoch."""
-        self._start = max(self._start - len(self._data), 0) if self._last == "round" else 0
+        count = len(self._data)
+        self._start = self._start % count if self._last == "round" and self._start >= count else 0
         self._before = None
 
     def read(self) -> Batch | None:
@@ -59,12 +62,21 @@ class BatchSource:
             if self._last == "stale" and self._before is not None:
                 rows[-pad:] = self._before[-pad:]
         self._start, self._before = stop, rows
-        chosen = slice(rows[0], rows[-1] + 1) if not pad else torch.from_numpy(rows)
-        ctx = Context("cpu", 0)
-        return (
-            wrap(NDArray, self._data[chosen].clone(), ctx), wrap(NDArray, self._label[chosen].clone(), ctx), pad,
-            self._index[rows],
-        )  # fmt: skip
+        chosen = slice(int(rows[0]), int(rows[-1]) + 1) if not pad else torch.from_numpy(rows)
+        return examples(self._data, chosen), examples(self._label, chosen), pad, self._index[rows]
+
+
+def examples(array: NDArray, rows: slice | torch.Tensor) -> NDArray:
+    """A copy of some rows of an array on the CPU: a range of them, or those with the given numbers; csr stays csr."""
+    if isinstance(array, CSRNDArray):
+        return array[rows] if isinstance(rows, slice) else take_rows(array, rows)
+    if isinstance(rows, slice):
+        return wrap(NDArray, array._data[rows].clone(), array._ctx)
+    return wrap(NDArray, array._data[rows.to(array._data.device)], array._ctx)
+
+
+def _dense(data: torch.Tensor) -> NDArray:
+    return wrap(NDArray, data, Context("cpu", 0))
 
 
 def MNISTIter(
@@ -109,7 +121,7 @@ def MNISTIter(
     data = torch.from_numpy(images[rows]).to(torch.float32).div_(256).to(kind)
     data = data.flatten(1) if flat else data.unsqueeze(1)
     target = torch.from_numpy(labels[rows]).to(kind)
-    source = BatchSource(data, target, rows, batch_size, "discard")
+    source = BatchSource(_dense(data), _dense(target), rows, batch_size, "discard")
     if not silent:
         shape = ",".join(map(str, source.data_shape))
         logging.info("MNISTIter: load %d images, shuffle=%d, shape=[%s]", len(rows), bool(shuffle), shape)
@@ -171,7 +183,7 @@ def CSVIter(
     if label.shape[1:] == (1,):
         label = label[:, 0]
     source = BatchSource(
-        torch.from_numpy(data), torch.from_numpy(label), np.arange(len(data)), batch_size,
+        _dense(torch.from_numpy(data)), _dense(torch.from_numpy(label)), np.arange(len(data)), batch_size,
         "round" if round_batch else "stale",
     )  # fmt: skip
     return MXDataIter(source, **names)
@@ -235,7 +247,6 @@ def _later(name: str) -> Callable[..., Any]:
     return create
 
 
-LibSVMIter = _later("LibSVMIter")
 ImageDetRecordIter = _later("ImageDetRecordIter")
 ImageRecordInt8Iter = _later("ImageRecordInt8Iter")
 ImageRecordIter = _later("ImageRecordIter")

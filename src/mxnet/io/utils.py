@@ -36,7 +36,9 @@ def named_arrays(data: Any, allow_empty: bool, default_name: str) -> list[tuple[
     for name, value in sorted(data.items()):
         if not (_is_array(value) or isinstance(value, list)):
             raise TypeError(f"Invalid type {type(value)} for {name}, should be NDArray, numpy.ndarray or h5py.Dataset")
-        pairs.append((name, value if isinstance(value, NDArray) else array(np.asarray(value))))
+        if not isinstance(value, NDArray):
+            value = array(np.asarray(value))
+        pairs.append((name, value.tostype("default") if value.stype == "row_sparse" else value))
     return pairs
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..base import MXNetError
 from ..ndarray import NDArray
+from ..ndarray.invoke import call_by_name
 
 __all__ = ["KVStoreBase", "TestStore", "create"]
 
@@ -89,7 +90,11 @@ def total(values: list[NDArray]) -> NDArray:
             raise MXNetError(f"Values of one key have shapes {first.shape} and {value.shape}; expected equal shapes.")
     result = first.copy()
     for value in values[1:]:
-        result += value.as_in_context(first.context)
+        value = value.as_in_context(first.context)
+        if result.stype == value.stype == "default":
+            result += value
+        else:
+            result = call_by_name("elemwise_add", result, value)  # sparse if both are, of one storage type
     return result
 
 

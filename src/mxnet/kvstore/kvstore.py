@@ -8,9 +8,15 @@ from typing import Any
 from ..base import MXNetError
 from ..files import replace_atomically
 from ..ndarray import NDArray
+from ..ndarray.sparse_ops import as_stype, retain
 from .base import KVStoreBase, as_list, total
 
 __all__ = ["KVStore"]
+
+
+def convert(array: NDArray, stype: str) -> NDArray:
+    """The array in a storage type, as it is stored; no part of any recorded computation."""
+    return as_stype(array.detach(), stype)  # type: ignore[no-any-return]
 
 
 class KVStore(KVStoreBase):
@@ -82,29 +88,35 @@ class KVStore(KVStoreBase):
             sums.append((one, summed.as_in_context(stored.context), stored))
         for one, summed, stored in sums:
             if self._updater is None:
-                summed.copyto(stored)
+                convert(summed, stored.stype).copyto(stored)
             else:
                 self._updater(one, summed, stored)
 
     def pull(self, key: Any, out: Any = None, priority: int = 0, ignore_sparse: bool = True) -> None:
         """Write the value of a key, or of each key of a list, to the arrays out.
 
-        priority and ignore_sparse have no meaning here: nothing waits, and nothing is sparse.
+        Args:
+            ignore_sparse: leave arrays out of sparse storage as they are; `row_sparse_pull` is for them.
+            priority: has no meaning here, where nothing waits.
         Raises: AssertionError without out; MXNetError if a key is unknown or shapes differ.
         """
         if out is None:
             raise AssertionError("pull: out is missing; give the arrays to write to.")
+        self._write(key, out, ignore_sparse)
+
+    def _write(self, key: Any, out: Any, ignore_sparse: bool) -> None:
         for one, arrays in self._pairs(key, out):
             stored = self._stored(one)
             for array in arrays:
                 if array.shape != stored.shape:
                     raise MXNetError(f"pull: key {one!r} has shape {stored.shape}; out has {array.shape}.")
-                stored.copyto(array)
+                if array.stype == "default" or not ignore_sparse:
+                    convert(stored, array.stype).copyto(array)
 
     def pushpull(self, key: Any, value: Any, out: Any = None, priority: int = 0) -> None:
-        """`push`, then `pull` to out, or to the values themselves."""
+        """`push`, then `pull` to out, or to the values themselves; sparse ones too."""
         self.push(key, value, priority)
-        self.pull(key, value if out is None else out, priority)
+        self._write(key, value if out is None else out, ignore_sparse=False)
 
     def broadcast(self, key: Any, value: Any, out: Any, priority: int = 0) -> None:
         """`init`, then `pull` to out."""
@@ -112,13 +124,42 @@ class KVStore(KVStoreBase):
         self.pull(key, out, priority)
 
     def row_sparse_pull(self, key: Any, out: Any = None, priority: int = 0, row_ids: Any = None) -> None:
-        """Not part of this version: there are no sparse arrays yet. Raises: MXNetError always."""
+        """Write some rows of row_sparse values to row_sparse arrays, which then store these rows only.
+
+        Args:
+            key: a key, or a list of keys.
+            out: for each key an array, or several of different devices.
+            row_ids: the numbers of the rows, in any order, repeated or not: one array for all, or one for each of out.
+            priority: has no meaning here, where nothing waits.
+        Raises: AssertionError without out or row_ids, or if their numbers differ; MXNetError if a key is unknown, its
+            value or an array isn't row_sparse, shapes differ, or there is no row of some number.
+        """
         if out is None or row_ids is None:
             raise AssertionError("row_sparse_pull: out and row_ids are needed.")
-        raise MXNetError(
-            "Expected row_sparse storage type for row_sparse_pull values: sparse storage is not part of this version "
-            "of mxnext yet (see docs/status.md); use pull."
-        )
+        targets = [(one, array) for one, arrays in self._pairs(key, out) for array in arrays]
+        ids = [row_ids] if isinstance(row_ids, NDArray) else list(row_ids)
+        ids = ids * len(targets) if len(ids) == 1 else ids
+        if len(ids) != len(targets):
+            raise AssertionError(f"row_sparse_pull: {len(targets)} arrays are to be written, {len(ids)} row_ids given.")
+        for (one, array), rows in zip(targets, ids, strict=True):
+            stored = self._stored(one)
+            for what, found in (("the value", stored), ("out", array)):
+                if found.stype != "row_sparse":
+                    raise MXNetError(
+                        f"row_sparse_pull: key {one!r}: {what} has storage type {found.stype}; expected row_sparse "
+                        "storage type. Use pull for dense arrays."
+                    )
+            if array.shape != stored.shape:
+                raise MXNetError(f"row_sparse_pull: key {one!r} has shape {stored.shape}; out has {array.shape}.")
+            wanted = rows._data.to(stored._values.device).long().unique()
+            kept = retain(stored, wanted)
+            kept.check_format()
+            kept.copyto(array)
+
+    def _set_value(self, key: Any, value: NDArray) -> None:
+        """Replace the value of a key, without its updater."""
+        stored = self._stored(key)
+        convert(value, stored.stype).copyto(stored)
 
     # Optimizer
 

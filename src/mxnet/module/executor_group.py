@@ -8,6 +8,7 @@ from typing import Any
 
 from ..base import MXNetError
 from ..context import Context
+from ..executor import infer_storage
 from ..io import DataDesc
 from ..ndarray import NDArray, concat, zeros
 from .base_module import describe, require
@@ -208,11 +209,12 @@ class DataParallelExecutorGroup:
             raise MXNetError(f"bind: the shapes of all arguments can't be inferred from {shapes}; give more shapes.")
         arg_types, _, aux_types = self.symbol._infer_dtypes((), dtypes, "float32")
         kept, kept_grads = self._kept[device], self._kept_grads[device]
+        stypes, grad_stypes = infer_storage(self.symbol, {})
 
         def common(name: str, shape: tuple[int, ...], dtype: Any) -> NDArray:
             found = kept.get(name)
             if found is None:
-                found = kept[name] = zeros(shape, ctx, dtype)
+                found = kept[name] = zeros(shape, ctx, dtype, stype=stypes[name])
             elif found.shape != shape or found.dtype != dtype:
                 raise MXNetError(
                     f"bind: {name} has shape {found.shape} and dtype {found.dtype}, but with the inputs {shapes} it "
@@ -224,11 +226,12 @@ class DataParallelExecutorGroup:
         args, grads = {}, {}
         for name, shape, dtype in zip(self.arg_names, arg_shapes, arg_types, strict=True):
             is_common = name in self.param_names
-            args[name] = common(name, shape, dtype) if is_common else zeros(shape, ctx, dtype)
+            args[name] = common(name, shape, dtype) if is_common else zeros(shape, ctx, dtype, stype=stypes[name])
             if self.grad_req[name] != "null":
-                if is_common and name not in kept_grads:
-                    kept_grads[name] = zeros(shape, ctx, dtype)
-                grads[name] = kept_grads[name] if is_common else zeros(shape, ctx, dtype)
+                if not is_common or name not in kept_grads:
+                    grads[name] = zeros(shape, ctx, dtype, stype=grad_stypes[name])
+                if is_common:
+                    grads[name] = kept_grads.setdefault(name, grads.get(name))
         aux = {n: common(n, s, d) for n, s, d in zip(self.aux_names, aux_shapes, aux_types, strict=True)}
         return self.symbol.bind(
             ctx, args, args_grad=grads, grad_req=self.grad_req, aux_states=aux, group2ctx=self.group2ctxs[device]
@@ -303,7 +306,7 @@ class DataParallelExecutorGroup:
             for device, target in enumerate(parts):
                 own = source
                 if axis >= 0 and len(parts) > 1:
-                    own = source.slice_axis(axis=axis, begin=self.slices[device].start, end=self.slices[device].stop)
+                    own = _part(source, axis, self.slices[device])
                 _copy(own, target, name)
 
     def forward(self, data_batch: Any, is_train: bool | None = None) -> None:
@@ -341,8 +344,7 @@ class DataParallelExecutorGroup:
                 own = []
                 for grad, axis in zip(out_grads, self.output_layouts, strict=False):
                     if axis >= 0 and len(self.execs) > 1:
-                        part = self.slices[device]
-                        grad = grad.slice_axis(axis=axis, begin=part.start, end=part.stop)
+                        grad = _part(grad, axis, self.slices[device])
                     own.append(grad.as_in_context(self.contexts[device]))
             executor.backward(out_grads=own)
 
@@ -381,9 +383,8 @@ class DataParallelExecutorGroup:
             own = labels[device] if pre_sliced else labels or []
             if not pre_sliced and len(self.execs) > 1:
                 axes = self.label_layouts or [0] * len(own)
-                part = self.slices[device]
                 own = [
-                    label if axis < 0 else label.slice_axis(axis=axis, begin=part.start, end=part.stop)
+                    label if axis < 0 else _part(label, axis, self.slices[device])
                     for label, axis in zip(own, axes, strict=True)
                 ]
             eval_metric.update_dict(dict(zip(names, own, strict=False)), dict(executor.output_dict))
@@ -394,6 +395,13 @@ class DataParallelExecutorGroup:
         for execs in self._by_shapes.values():
             for executor in execs:
                 mon.install(executor)
+
+
+def _part(array: NDArray, axis: int, rows: slice) -> NDArray:
+    """The examples of one device; those of a csr array stay csr."""
+    if array.stype == "csr" and axis == 0:
+        return array[rows]  # type: ignore[no-any-return]
+    return array.slice_axis(axis=axis, begin=rows.start, end=rows.stop)  # type: ignore[no-any-return, attr-defined]
 
 
 def _copy(source: NDArray, target: NDArray, name: str) -> None:

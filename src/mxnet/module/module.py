@@ -83,6 +83,7 @@ class Module(BaseModule):
         self._optimizer: Any = None
         self._kvstore: Any = None
         self._update_on_kvstore: bool | None = None
+        self._fetches_rows = False  # whether `prepare` fetches the rows of row_sparse parameters
         self._updater: Any = None
         self._preload_opt_states: str | None = None
         self._grad_req: Any = None
@@ -170,6 +171,10 @@ class Module(BaseModule):
         require(self.params_initialized, "call init_params first: there are no parameters yet")
         if self._params_dirty:
             self._group.get_params(self._arg_params, self._aux_params)  # type: ignore[arg-type]
+            if self._kvstore is not None and self._update_on_kvstore:
+                for name, value in self._arg_params.items():  # type: ignore[union-attr]
+                    if value.stype != "default":  # devices may hold some of the rows
+                        self._kvstore.pull(name, out=value, ignore_sparse=False)
             self._params_dirty = False
         return self._arg_params, self._aux_params  # type: ignore[return-value]
 
@@ -216,7 +221,7 @@ class Module(BaseModule):
         group = self._group
         if self._arg_params is None:
             self._arg_params = {
-                name: zeros(arrays[0].shape, cpu(), arrays[0].dtype)
+                name: zeros(arrays[0].shape, cpu(), arrays[0].dtype, stype=arrays[0].stype)
                 for name, arrays in zip(self._param_names, group.param_arrays, strict=True)
             }
         if self._aux_params is None:
@@ -428,13 +433,34 @@ class Module(BaseModule):
     # Computation
 
     def prepare(self, data_batch: Any, sparse_row_id_fn: Any = None) -> None:
-        """Prepare for a batch before it is needed; there is nothing to do.
+        """Fetch the rows of row_sparse parameters that a batch needs from the kvstore.
 
-        sparse_row_id_fn would give the rows of sparse parameters, which don't exist here: it is not called, and warned
-        about, as in MXNet without a kvstore.
+        From the first call on, only rows fetched like this are up to date; without any, `update` fetches all rows.
+
+        Args:
+            sparse_row_id_fn: called with the batch; returns a dict from names of row_sparse parameters to the numbers
+                of the rows (NDArray). Where the kvstore doesn't update the parameters it is not called, and warned
+                about.
+        Raises: AssertionError before bind; MXNetError for the name of a parameter that isn't there or isn't row_sparse.
         """
         require(self.binded, "call bind first: the module isn't bound to shapes yet")
-        super().prepare(data_batch, sparse_row_id_fn)
+        if sparse_row_id_fn is None:
+            return
+        if self._kvstore is None or not self._update_on_kvstore:
+            warnings.warn(
+                "Parameters are not updated in the KVStore. No need to call sparse_row_id_fn.", UserWarning,
+                stacklevel=2,
+            )  # fmt: skip
+            return
+        row_ids = sparse_row_id_fn(data_batch)
+        if not isinstance(row_ids, dict):
+            raise AssertionError(f"Expected dict output from sparse_row_id_fn, got {type(row_ids)}")
+        self._fetches_rows = True
+        for name, rows in row_ids.items():
+            if name not in self._param_names:
+                raise MXNetError(f"prepare: there is no parameter {name!r}; there are {', '.join(self._param_names)}.")
+            arrays = self._group.param_arrays[self._param_names.index(name)]
+            self._kvstore.row_sparse_pull(name, out=arrays, row_ids=rows)
 
     def forward(self, data_batch: Any, is_train: bool | None = None) -> None:
         """Compute the outputs for a batch; for one of another shape, `reshape` is called first.
@@ -495,7 +521,9 @@ class Module(BaseModule):
         self._params_dirty = True
         group = self._group
         if self._update_on_kvstore:
-            _update_params_on_kvstore(group.param_arrays, group.grad_arrays, self._kvstore, self._param_names)
+            _update_params_on_kvstore(
+                group.param_arrays, group.grad_arrays, self._kvstore, self._param_names, not self._fetches_rows
+            )
         else:
             _update_params(
                 group.param_arrays, group.grad_arrays, self._updater, len(self._context), self._kvstore,

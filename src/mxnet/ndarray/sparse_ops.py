@@ -501,6 +501,11 @@ def _take(op: Operator, arrays: Sequence[Any], attrs: dict[str, Any]) -> Any:
         return None
     rows = chosen._data.long()
     rows = rows % array.shape[0] if attrs["mode"] == "wrap" else rows.clamp(0, array.shape[0] - 1)
+    return take_rows(array, rows)
+
+
+def take_rows(array: CSRNDArray, rows: Tensor) -> CSRNDArray:
+    """The rows with these numbers, which must be there, as a csr array."""
     indptr, indices = array._trusted()._aux
     counts = indptr.diff()[rows]
     new_rows = torch.repeat_interleave(torch.arange(rows.numel(), device=rows.device), counts)

@@ -273,7 +273,7 @@ class BaseSparseNDArray(NDArray):
         if source.stype not in ("default", self.stype):
             raise TypeError(f"copyto does not support destination NDArray stype {self.stype}")
         converted = from_dense(source, self.stype) if source.stype == "default" else source
-        self._take(converted.detach().astype(self.dtype, copy=False).copyto(self._ctx))
+        self._replace(converted.detach().astype(self.dtype, copy=False).copyto(self._ctx))
 
     def reshape(self, *shape: Any, **kwargs: Any) -> Any:
         """Not available for sparse arrays; raises NotSupportedForSparseNDArray."""
@@ -531,7 +531,7 @@ class RowSparseNDArray(BaseSparseNDArray):
             device = self._values.device
             values = torch.full(self._size, value, dtype=self._values.dtype, device=device)
             aux = (torch.arange(self._size[0], device=device),)
-            self._take(make(RowSparseNDArray, values, aux, self._size, self._ctx, checked=True))
+            self._replace(make(RowSparseNDArray, values, aux, self._size, self._ctx, checked=True))
         else:
             self._assign(value)
 

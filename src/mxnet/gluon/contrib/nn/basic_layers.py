@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from ....ndarray.invoke import call_by_name
-from ...block import HybridBlock
+from ...block import Block, HybridBlock
 from ...nn import HybridSequential, Sequential
 
-__all__ = ["Concurrent", "HybridConcurrent", "Identity", "PixelShuffle1D", "PixelShuffle2D", "PixelShuffle3D"]
+__all__ = [
+    "Concurrent", "HybridConcurrent", "Identity", "PixelShuffle1D", "PixelShuffle2D", "PixelShuffle3D",
+    "SparseEmbedding",
+]  # fmt: skip
 
 
 class Concurrent(Sequential):
@@ -41,6 +44,36 @@ class Identity(HybridBlock):
 
     def hybrid_forward(self, F: Any, x: Any) -> Any:
         return x
+
+
+class SparseEmbedding(Block):
+    """Turn integers into vectors by a row_sparse table, which the kvstore of a `Trainer` keeps.
+
+    A batch fetches the rows that it asks for, and its gradient stores only these.
+
+    Args:
+        input_dim: number of rows.
+        output_dim: length of the vectors.
+        dtype: of the table.
+        weight_initializer: Initializer or name.
+    Shapes: x any -> (*x.shape, output_dim).
+    """
+
+    def __init__(
+        self, input_dim: int, output_dim: int, dtype: Any = "float32", weight_initializer: Any = None, **kwargs: Any
+    ):
+        super().__init__(**kwargs)
+        self._kwargs = {"input_dim": input_dim, "output_dim": output_dim, "dtype": dtype, "sparse_grad": True}
+        self.weight = self.params.get(
+            "weight", shape=(input_dim, output_dim), init=weight_initializer, dtype=dtype, grad_stype="row_sparse",
+            stype="row_sparse",
+        )  # fmt: skip
+
+    def forward(self, x: Any) -> Any:
+        return call_by_name("Embedding", x, self.weight.row_sparse_data(x), **self._kwargs)
+
+    def __repr__(self) -> str:
+        return "{}({input_dim} -> {output_dim}, {dtype})".format(type(self).__name__, **self._kwargs)
 
 
 class _PixelShuffle(HybridBlock):
