@@ -286,7 +286,6 @@ def test_check_format_names_disorder(make, message):
     (MXNetError, "expected equal shapes", lambda: nd.elemwise_add(csr(), csr()[0:2])),
     (MXNetError, "csr can't be updated", lambda: nd.sgd_update(nd.ones((3, 4)), csr(), lr=0.1)),
     (MXNetError, "the shape of weight", lambda: nd.sgd_update(nd.ones((3, 4)), rows(np.ones((2, 4))), lr=0.1)),
-    (MXNetError, "one weight at a time", lambda: nd.multi_sgd_update(nd.ones((3, 4)), rows(), lrs=(1,), wds=(0,))),
 ])  # fmt: skip
 def test_what_sparse_arrays_refuse(error, message, act):
     with pytest.raises(error, match=message):

@@ -265,3 +265,172 @@ def test_hybridized_blocks_run_with_sparse_gradients():
     assert counter.peak < 2000
     np.testing.assert_array_equal(weight.grad.indices.asnumpy(), [0, 4, 9])
     np.testing.assert_array_equal(weight.grad.data.asnumpy(), [[3, 3], [3, 3], [6, 6]])
+
+
+def test_a_row_sparse_parameter_is_fetched_by_rows_and_saved_whole(tmp_path):
+    net = mx.gluon.contrib.nn.SparseEmbedding(5, 2)
+    net.initialize(mx.init.One())
+    for act in (net.weight.data, net.weight.list_data):
+        with pytest.raises(RuntimeError, match="Please use row_sparse_data"):
+            act()
+    with pytest.raises(RuntimeError, match="no Trainer is created"):
+        net(nd.array([1]))
+    trainer = mx.gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 1.0})
+    with autograd.record():
+        net(nd.array([3, 1])).backward()
+    trainer.step(1)
+    assert net.weight._data[0].nbytes == 2 * (2 * 4 + 8)  # the rows of the batch; the kvstore has all
+    path = str(tmp_path / "table.params")
+    net.save_parameters(path)
+    (saved,) = nd.load(path).values()
+    assert saved.stype == "row_sparse"
+    np.testing.assert_array_equal(saved.asnumpy(), [[1, 1], [0, 0], [1, 1], [0, 0], [1, 1]])
+    other = mx.gluon.contrib.nn.SparseEmbedding(5, 2)
+    other.load_parameters(path)
+    mx.gluon.Trainer(other.collect_params(), "sgd")
+    np.testing.assert_array_equal(other(nd.array([3, 4])).asnumpy(), [[0, 0], [1, 1]])
+    net.weight.set_data(nd.ones((5, 2)) * 7)  # the kvstore takes the value too
+    np.testing.assert_array_equal(net(nd.array([3, 4])).asnumpy(), [[7, 7]] * 2)
+    with pytest.raises(RuntimeError, match="More than one trainers"):
+        mx.gluon.Trainer(net.collect_params(), "sgd")
+
+
+@pytest.mark.parametrize(
+    "error, message, given",
+    [
+        (ValueError, "sparse weights are present", {"update_on_kvstore": False}),
+        (TypeError, "row_sparse parameters", {"kvstore": None}),
+    ],
+)
+def test_trainers_of_row_sparse_parameters_need_a_kvstore(error, message, given):
+    net = mx.gluon.contrib.nn.SparseEmbedding(5, 2)
+    net.initialize()
+    mx.gluon.Trainer(net.collect_params(), "sgd", **given)
+    with pytest.raises(error, match=message):
+        net(nd.array([1]))
+
+
+def test_hybrid_blocks_refuse_row_sparse_parameters():
+    class Net(mx.gluon.HybridBlock):
+        def __init__(self):
+            super().__init__()
+            self.weight = self.params.get("weight", shape=(3, 2), stype="row_sparse")
+
+        def hybrid_forward(self, F, x, weight):
+            return F.dot(x, weight)
+
+    net = Net()
+    net.initialize()
+    with pytest.raises(RuntimeError, match="Please use row_sparse_data"):
+        net(nd.ones((1, 3)))
+
+
+def bound_module(kvstore):
+    data, weight = mx.sym.var("data", stype="csr"), mx.sym.var("weight", stype="row_sparse", shape=(6, 2))
+    output = mx.sym.LinearRegressionOutput(mx.sym.dot(data, weight), mx.sym.var("label"))
+    module = mx.mod.Module(output, label_names=["label"])
+    module.bind([("data", (2, 6))], [("label", (2, 2))])
+    module.init_params(mx.init.One())
+    module.init_optimizer(kvstore, "sgd", {"learning_rate": 1.0, "rescale_grad": 1.0})
+    batch = mx.io.DataBatch([sparse.csr_matrix(np.eye(2, 6, dtype="float32"))], [nd.zeros((2, 2))])
+    return module, batch
+
+
+def test_without_row_ids_a_module_fetches_all_rows_after_an_update():
+    # MXNet goes on with the old values, with a message.
+    module, batch = bound_module(mx.kv.create("local"))
+    for expected in (1, 0.5):
+        module.forward_backward(batch)
+        assert module.get_outputs()[0].asnumpy()[0, 0] == expected
+        module.update()
+
+
+def test_row_ids_that_prepare_cannot_use():
+    module, batch = bound_module(None)
+    with pytest.warns(UserWarning, match="No need to call sparse_row_id_fn"):
+        module.prepare(batch, sparse_row_id_fn=lambda batch: {})
+    module, batch = bound_module(mx.kv.create("local"))
+    with pytest.raises(AssertionError, match="Expected dict output"):
+        module.prepare(batch, sparse_row_id_fn=lambda batch: [1])
+    with pytest.raises(MXNetError, match="no parameter 'w'; there are weight"):
+        module.prepare(batch, sparse_row_id_fn=lambda batch: {"w": nd.array([1])})
+    with pytest.raises(MXNetError, match="indices reach from 6 to 6"):
+        module.prepare(batch, sparse_row_id_fn=lambda batch: {"weight": nd.array([6])})
+
+
+def test_a_module_on_two_devices_splits_csr_batches():
+    module, batch = bound_module(None)
+    data, weight = mx.sym.var("data", stype="csr"), mx.sym.var("weight", stype="row_sparse", shape=(6, 2))
+    output = mx.sym.LinearRegressionOutput(mx.sym.dot(data, weight), mx.sym.var("label"))
+    several = mx.mod.Module(output, label_names=["label"], context=[mx.cpu(0), mx.cpu(1)])
+    several.bind([("data", (2, 6))], [("label", (2, 2))])
+    several.init_params(mx.init.One())
+    several.init_optimizer("device", "sgd", {"learning_rate": 1.0, "rescale_grad": 1.0})
+    for one in (module, several):
+        one.forward_backward(batch)
+        one.update()
+    assert [executor.arg_dict["data"].stype for executor in several._exec_group.execs] == ["csr", "csr"]
+    (found, _), (expected, _) = several.get_params(), module.get_params()
+    np.testing.assert_array_equal(found["weight"].asnumpy(), expected["weight"].asnumpy())
+
+
+@pytest.mark.parametrize("text, given, message", [
+    ("1 0:1\n", {"round_batch": False}, "round_batch"),
+    ("1 0:1\n", {"dtype": "float64"}, "expected float32"),
+    ("1 0:1\n", {"data_shape": (3, 1)}, "dimension of data_shape is expected to be 1"),
+    ("1 0:1\n", {"label_shape": (2,)}, "label_shape is expected to be .1,. when label_libsvm is NULL"),
+    ("1 0:1\n", {"num_parts": 2, "part_index": 2}, "expected less than num_parts, 2"),
+    ("1 0:1\n", {"num_parts": 3, "part_index": 2}, "part 2 of 3 .* has no lines"),
+    ("1 0:1\n", {"path": 1}, "unknown parameter 'path'"),
+    ("1 0:1\n2 3:1\n", {}, "line 2: indices reach from 3 to 3; expected 0 to 2"),
+    ("1 0:1\n2 x:1\n", {}, "line 2: cannot read"),
+    ("1 0:1\n1,2 0:1\n", {}, "line 2: cannot read"),
+    ("", {}, "has no lines"),
+])  # fmt: skip
+def test_what_libsvm_files_and_arguments_are_refused(text, given, message, tmp_path):
+    path = tmp_path / "data.t"
+    path.write_text(text)
+    with pytest.raises(MXNetError, match=message):
+        mx.io.LibSVMIter(str(path), **{"data_shape": (3,), "batch_size": 1, **given})
+    with pytest.raises(MXNetError, match="No such file"):
+        mx.io.LibSVMIter(str(tmp_path / "none.t"), data_shape=(3,), batch_size=1)
+
+
+def test_a_folder_of_libsvm_files_is_read_in_the_order_of_names_and_batches_may_wrap_several_times(tmp_path):
+    (tmp_path / "b.t").write_text("3 2:1\n")
+    (tmp_path / "a.t").write_text("1 0:1\n2 1:1\n")
+    batches = mx.io.LibSVMIter(str(tmp_path), data_shape=(3,), batch_size=8)
+    for expected in ([1, 2, 3, 1, 2, 3, 1, 2], [3, 1, 2, 3, 1, 2, 3, 1]):
+        (batch,) = list(batches)
+        assert batch.label[0].asnumpy().tolist() == expected
+        batch.data[0].check_format()
+        batches.reset()
+
+
+@pytest.mark.parametrize("last", ["pad", "discard", "roll_over"])
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_batches_of_csr_arrays_are_csr_with_the_rows_of_dense_ones(last, shuffle):
+    values = np.arange(21, dtype="float32").reshape(7, 3) * [1, 0, 1]
+    found = []
+    for data in (sparse.csr_matrix(values), nd.array(values)):
+        np.random.seed(3)
+        batches = mx.io.NDArrayIter(data, np.arange(7), 3, shuffle=shuffle, last_batch_handle=last)
+        rows = []
+        for _ in range(3):
+            for batch in batches:
+                assert batch.data[0].stype == data.stype
+                rows.append((batch.data[0].asnumpy().tolist(), batch.label[0].asnumpy().tolist(), batch.pad))
+            batches.reset()
+        found.append(rows)
+    assert found[0] == found[1]
+
+
+def test_updates_of_several_weights_take_sparse_arrays():
+    # Recorded from MXNet 1.9.1: all zeros.
+    weight, mom, grad = (nd.full((3, 2), value).tostype("row_sparse") for value in (1, 0, 1))
+    dense, rate = nd.ones((3, 2)), {"lrs": (1, 1), "wds": (0, 0), "momentum": 0.9, "num_weights": 2}
+    out = [weight, dense]
+    nd.multi_sgd_mom_update(weight, grad, mom, dense, grad, nd.zeros((3, 2)), out=out, **rate)
+    assert [array.stype for array in out] == ["row_sparse", "default"]
+    assert not weight.asnumpy().any() and not dense.asnumpy().any()
+    np.testing.assert_array_equal(mom.asnumpy(), -np.ones((3, 2)))

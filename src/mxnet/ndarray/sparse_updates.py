@@ -32,10 +32,10 @@ LAZY: dict[str, Callable[[dict[str, Any], Any], bool]] = {
 def update(op: Operator, arrays: Sequence[Any], attrs: dict[str, Any], out: Any) -> Any:
     """Run an update operator some of whose arrays are sparse; writes to out, default a new array like the weight.
 
-    Raises: MXNetError if several weights are given, or shapes differ.
+    Raises: MXNetError if an array is csr, or shapes differ.
     """
     if op.variadic:
-        raise MXNetError(f"{op.name}: sparse arrays are not supported by this operator; update one weight at a time.")
+        return _update_several(op, arrays, attrs, out)
     weight, grad = arrays[0], arrays[1]
     if isinstance(out, list | tuple):
         (out,) = out
@@ -85,3 +85,16 @@ def _update_all(op: Operator, arrays: Sequence[Any], attrs: dict[str, Any]) -> N
     for position, (array, copied) in enumerate(zip(arrays, dense, strict=True)):
         if array._sparse and position != 1:
             array._assign_all(copied)
+
+
+def _update_several(op: Operator, arrays: Sequence[Any], attrs: dict[str, Any], out: Any) -> Any:
+    """The update of several weights on dense copies, written back to everything that is sparse."""
+    targets = [] if out is None else list(out) if isinstance(out, list | tuple) else [out]
+    given = {id(array): array for array in (*arrays, *targets)}
+    copies = {key: array.tostype("default") if array._sparse else array for key, array in given.items()}
+    results = [copies[id(target)] for target in targets] or None
+    made = invoke(op, [copies[id(array)] for array in arrays], attrs, out=results)
+    for key, array in given.items():
+        if array._sparse:
+            array._assign_all(copies[key])
+    return made if out is None else out
