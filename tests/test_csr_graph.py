@@ -36,11 +36,12 @@ def random_graph(size, degree, seed=0):
     )
 
 
+@pytest.mark.parametrize("way", [cases.imperatively, cases.symbolically])
 @pytest.mark.parametrize("call", cases.CALLS, ids=cases.key)
-def test_results_are_those_of_mxnet(call):
+def test_results_are_those_of_mxnet(call, way):
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*cut off at max_num_vertices")
-        assert cases.run(call, mx, np) == RECORDED[cases.key(call)]
+        assert cases.run(call, mx, np, way) == RECORDED[cases.key(call)]
 
 
 @pytest.mark.parametrize("weighted", [False, True])

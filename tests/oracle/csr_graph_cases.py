@@ -40,7 +40,20 @@ def key(call):
     return "%s(%s) %s %s %s" % (name, shown, graph, dtype, vertices)
 
 
-def run(call, mx, numpy):
+def imperatively(mx, name, inputs, attributes):
+    """The result of an operator."""
+    return getattr(mx.nd.contrib, name)(*inputs, **attributes)
+
+
+def symbolically(mx, name, inputs, attributes):
+    """The outputs of a symbol of an operator, bound to the inputs."""
+    names = ["input%d" % i for i in range(len(inputs))]
+    variables = [mx.sym.Variable(n, stype=a.stype) for n, a in zip(names, inputs)]
+    symbol = getattr(mx.sym.contrib, name)(*variables, **attributes)
+    return symbol.bind(mx.cpu(), dict(zip(names, inputs)), grad_req="null").forward()
+
+
+def run(call, mx, numpy, call_operator=imperatively):
     """The results of a call: dense ones as lists, csr ones as {data, indices, indptr, shape}, each with its dtype.
 
     Of what is sampled, only the vertices that there are: MXNet leaves the rest of the memory unset.
@@ -55,8 +68,8 @@ def run(call, mx, numpy):
     inputs = [mx.nd.array(v, dtype="int64") for v in vertices]
     if name == "dgl_csr_neighbor_non_uniform_sample":
         inputs.insert(0, mx.nd.array(CHANCES))
-    found = getattr(mx.nd.contrib, name)(matrix, *inputs, **attributes)
-    found = found if isinstance(found, list) else [found]
+    found = call_operator(mx, name, [matrix] + inputs, attributes)
+    found = list(found) if isinstance(found, (list, tuple)) else [found]
     if "sample" in name:
         sizes = [int(item.asnumpy()[-1]) for item in found[: len(vertices)]]
         for position, item in enumerate(found):

@@ -143,6 +143,10 @@ def infer_stypes(graph: Graph, known: Mapping[str, str]) -> dict[Value, str]:
         if node.op is None:
             stypes[Value(node, 0)] = known.get(node.name) or variable_stype(node)
             continue
+        if node.op.takes_csr:
+            sparse = node.op.csr_outputs(node.attrs)
+            stypes.update({Value(node, i): CSR if i in sparse else DENSE for i in range(node.num_outputs)})
+            continue
         given = [stypes[value] for value in node.inputs]
         first = DENSE if node.subgraphs else result_stype(node.op.name, node.attrs, given)
         for index in range(node.num_outputs):

@@ -72,7 +72,7 @@ def _rows_of(graph: Tensor, vertices: Tensor) -> tuple[Tensor, Tensor]:
     return places, indptr[vertices][places] + torch.arange(places.numel(), device=places.device) - first
 
 
-@operator("_contrib_dgl_adjacency", out_dtype="float32", takes_csr=True, dynamic=True)
+@operator("_contrib_dgl_adjacency", out_dtype="float32", csr_outputs=lambda: (0,), dynamic=True)
 def dgl_adjacency(data: Tensor) -> Tensor:
     """The adjacency matrix of a graph.
 
@@ -94,7 +94,7 @@ def _(inputs: Names, outputs: Names) -> tuple[Names, Names]:
     return inputs if inputs[0] is not None else ["int64"], ["float32"]
 
 
-@operator("_contrib_getnnz", takes_csr=True, dynamic=True)
+@operator("_contrib_getnnz", csr_outputs=lambda axis: (), dynamic=True)
 def getnnz(data: Tensor, *, axis: int | None = None) -> Tensor:
     """How many elements a csr matrix stores, zeros included.
 
@@ -131,7 +131,7 @@ def _(inputs: Names, outputs: Names, **_: Any) -> tuple[Names, Names]:
     return inputs, ["int64"]
 
 
-@operator("_contrib_edge_id", takes_csr=True, dynamic=True)
+@operator("_contrib_edge_id", csr_outputs=lambda: (), dynamic=True)
 def edge_id(data: Tensor, u: Tensor, v: Tensor) -> Tensor:
     """The number of the edge from each vertex of u to the vertex of v at the same place; -1 where there is none.
 
@@ -173,8 +173,9 @@ def _subgraph_outputs(num_args: int, *, return_mapping: bool, **_: Any) -> int:
 
 
 @operator(
-    "_contrib_dgl_subgraph", takes_csr=True, dynamic=True,
+    "_contrib_dgl_subgraph", dynamic=True,
     num_outputs=lambda *, num_args, **attrs: _subgraph_outputs(num_args - 1, **attrs),
+    csr_outputs=lambda *, num_args, **attrs: range(_subgraph_outputs(num_args - 1, **attrs)),
 )  # fmt: skip
 def dgl_subgraph(graph: Tensor, *data: Tensor, num_args: int, return_mapping: bool) -> tuple[Tensor, ...]:
     """The subgraphs that some vertices induce: these vertices, and the edges between them.
@@ -230,8 +231,9 @@ dgl_subgraph.infer_dtype(_all_int64)
 
 
 @operator(
-    "_contrib_dgl_graph_compact", takes_csr=True, dynamic=True,
+    "_contrib_dgl_graph_compact", dynamic=True,
     num_outputs=lambda *, num_args, **attrs: _subgraph_outputs(num_args // 2, **attrs),
+    csr_outputs=lambda *, num_args, **attrs: range(_subgraph_outputs(num_args // 2, **attrs)),
 )  # fmt: skip
 def dgl_graph_compact(
     *graph_data: Tensor, num_args: int, return_mapping: bool, graph_sizes: Shape
@@ -391,8 +393,9 @@ def _check_sampling(name: str, graph: Tensor, seeds: Sequence[Tensor], numbers: 
 
 
 @operator(
-    "_contrib_dgl_csr_neighbor_uniform_sample", takes_csr=True, dynamic=True,
+    "_contrib_dgl_csr_neighbor_uniform_sample", dynamic=True,
     num_outputs=lambda *, num_args, **_: 3 * (num_args - 1),
+    csr_outputs=lambda *, num_args, **_: range(num_args - 1, 2 * (num_args - 1)),
 )  # fmt: skip
 def dgl_csr_neighbor_uniform_sample(
     csr_matrix: Tensor, *seed_arrays: Tensor, num_args: int, num_hops: int = 1, num_neighbor: int = 2,
@@ -421,8 +424,9 @@ def dgl_csr_neighbor_uniform_sample(
 
 
 @operator(
-    "_contrib_dgl_csr_neighbor_non_uniform_sample", takes_csr=True, dynamic=True,
+    "_contrib_dgl_csr_neighbor_non_uniform_sample", dynamic=True,
     num_outputs=lambda *, num_args, **_: 4 * (num_args - 2),
+    csr_outputs=lambda *, num_args, **_: range(num_args - 2, 2 * (num_args - 2)),
 )  # fmt: skip
 def dgl_csr_neighbor_non_uniform_sample(
     csr_matrix: Tensor, probability: Tensor, *seed_arrays: Tensor, num_args: int, num_hops: int = 1,

@@ -51,7 +51,7 @@ class CustomOperator(Operator):
             "aliases": (), "num_outputs": len(outputs), "num_visible_outputs": None, "output_names": outputs,
             "out_dtype": None, "mutates": implementation.auxiliary_states, "view": False, "reuses_input": {},
             "elementwise": False, "dynamic": True, "method": False, "loss": implementation.is_loss,
-            "variable_init": {}, "variable_names": {}, "num_inputs_attr": "", "takes_csr": False,
+            "variable_init": {}, "variable_names": {}, "num_inputs_attr": "", "csr_outputs": None,
         }  # fmt: skip
         super().__init__(run, "Custom", options)
         self.infer_shape(lambda inputs, outputs, **_: implementation.infer_shape(inputs, outputs))

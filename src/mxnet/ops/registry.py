@@ -51,7 +51,7 @@ from __future__ import annotations
 import copy
 import inspect
 import typing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
 
@@ -134,7 +134,7 @@ class Operator:
         self.reuses_input: dict[int, int] = options["reuses_input"]
         self.elementwise: bool = options["elementwise"]
         self.dynamic: bool = options["dynamic"]
-        self.takes_csr: bool = options["takes_csr"]
+        self.takes_csr: bool = options["csr_outputs"] is not None
         self.method: bool = options["method"]
         self.is_loss: bool = options["loss"]
         self.variable_init: dict[str, str] = options["variable_init"]
@@ -144,6 +144,7 @@ class Operator:
         self._num_visible = options["num_visible_outputs"]
         self._output_names = options["output_names"]
         self._out_dtype = options["out_dtype"]
+        self._csr_outputs = options["csr_outputs"]
         self._gradient: Callable[..., Any] | None = None
         self._infer_arguments: Callable[..., dict[str, PartialShape]] | None = None
         self._infer_shape: Callable[..., Any] | None = None
@@ -352,6 +353,10 @@ class Operator:
         count = self.num_outputs(attrs)
         return ("output",) if count == 1 else tuple(f"output{i}" for i in range(count))
 
+    def csr_outputs(self, attrs: Attrs) -> frozenset[int]:
+        """Which outputs are csr arrays, for an operator that takes some."""
+        return frozenset(self._csr_outputs(**attrs)) if self.takes_csr else frozenset()
+
     @property
     def has_gradient_rule(self) -> bool:
         """Whether the gradient is declared rather than derived by torch."""
@@ -485,7 +490,7 @@ def operator(
     reuses_input: dict[int, int] | None = None,
     elementwise: bool = False,
     dynamic: bool = False,
-    takes_csr: bool = False,
+    csr_outputs: Callable[..., Iterable[int]] | None = None,
     method: bool = False,
     loss: bool = False,
     variable_init: dict[str, str] | None = None,
@@ -508,7 +513,8 @@ def operator(
         reuses_input: {output: input} storage that the planner may share.
         elementwise: all inputs and outputs have one shape; inference then works in every direction.
         dynamic: it looks at values, on which the shape of the result may depend; it can't be planned statically.
-        takes_csr: the function takes csr arrays as tensors of layout torch.sparse_csr, and may return some.
+        csr_outputs: the function takes csr arrays, as tensors of layout torch.sparse_csr, and returns some: a function
+            of the attributes says which of the outputs these are.
         method: arrays and symbols have it as a method, with the first input as self.
         loss: an output operator with a gradient of its own: backward needs no head gradient for it.
         variable_init: {input: initializer} hints for variables in composition, e.g. {"moving_var": "one"}.
@@ -518,7 +524,7 @@ def operator(
     options = {
         "aliases": aliases, "num_outputs": num_outputs, "num_visible_outputs": num_visible_outputs,
         "output_names": output_names, "out_dtype": out_dtype, "mutates": mutates, "view": view,
-        "reuses_input": reuses_input or {}, "elementwise": elementwise, "dynamic": dynamic, "takes_csr": takes_csr,
+        "reuses_input": reuses_input or {}, "elementwise": elementwise, "dynamic": dynamic, "csr_outputs": csr_outputs,
         "method": method, "loss": loss, "variable_init": variable_init or {},
         "variable_names": variable_names or {}, "num_inputs_attr": num_inputs_attr,
     }  # fmt: skip
