@@ -14,6 +14,7 @@ CASES = (
     "training_step",
     "static_graph",
     "inference",
+    "backends",
     "memory",
 )
 

@@ -181,6 +181,61 @@ def test_constants_are_baked_in(backend):
     assert run([torch.ones(2, 3)])[0].tolist() == [[1.0] * 3] * 2
 
 
+class Divided(gluon.HybridBlock):
+    """Dense, a function that has no translation, and Dense."""
+
+    def __init__(self):
+        super().__init__()
+        with self.name_scope():
+            self.first = gluon.nn.Dense(4, activation="sigmoid")
+            self.second = gluon.nn.Dense(3)
+
+    def hybrid_forward(self, F, x):
+        return self.second(F.gamma(self.first(x) + 1)) * 2
+
+
+@pytest.mark.parametrize("backend", ENGINES)
+def test_optimize_for_runs_what_has_no_translation_itself_and_follows_new_parameters(backend):
+    net = Divided()
+    net.initialize(mx.init.Normal(0.5))
+    x = mx.nd.random.normal(shape=(2, 5))
+    expected = net(x)
+    net.optimize_for(x, backend=backend.name)
+    np.testing.assert_allclose(net(x).asnumpy(), expected.asnumpy(), rtol=1e-5, atol=1e-6)
+    net.first.weight.set_data(net.first.weight.data() * 2)
+    changed = net(x).asnumpy()
+    wide = net(mx.nd.concat(x, x, dim=0)).asnumpy()  # another batch
+    with mx.autograd.record():
+        trained = net(x)
+    net.hybridize(active=False)
+    np.testing.assert_allclose(changed, net(x).asnumpy(), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(wide, np.concatenate([changed, changed]), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(trained.asnumpy(), changed, rtol=1e-5, atol=1e-6)
+    assert np.abs(changed - expected.asnumpy()).max() > 1e-3
+
+
+@pytest.mark.parametrize("backend", ENGINES)
+@pytest.mark.parametrize("kind", [gluon.rnn.LSTM, gluon.rnn.GRU, gluon.rnn.RNN])
+def test_optimize_for_recurrent_layers(backend, kind):
+    layer = kind(5, 2, bidirectional=True)
+    layer.initialize(mx.init.Uniform(0.5))
+    x = mx.nd.random.normal(shape=(4, 3, 6))
+    expected = layer(x)
+    layer.optimize_for(x, backend=backend.name)
+    np.testing.assert_allclose(layer(x).asnumpy(), expected.asnumpy(), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("backend", ENGINES)
+def test_a_network_of_translated_operators_is_one_part(backend):
+    from mxnet.graph.passes import partition
+
+    net = gluon.model_zoo.vision.get_model("mobilenetv2_0.25")
+    net.initialize()
+    symbol = net(mx.sym.var("data"))
+    parts = partition(symbol.graph, backend.supports, set(net.collect_params()))
+    assert [node.op.name for node in parts.nodes if node.op is not None] == ["_compiled_subgraph"]
+
+
 @pytest.mark.parametrize("backend", [OnnxRuntime(), OpenVino()], ids=lambda backend: backend.name)
 def test_package_that_is_missing_is_named(backend, monkeypatch):
     monkeypatch.setitem(sys.modules, backend.name, None)
