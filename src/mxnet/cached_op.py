@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any
 
 from torch import Tensor
@@ -25,6 +26,9 @@ _FLAGS = {
     "static_alloc", "static_shape", "inline_limit", "forward_bulk_size", "backward_bulk_size", "data_indices",
     "param_indices", "subgraph", "memory_budget", "fuse", "max_shape",
 }  # fmt: skip
+
+_PLAIN = frozenset({NDArray})
+_tensor = attrgetter("_data")
 
 
 class CachedOp:
@@ -121,16 +125,20 @@ class CachedOp:
             raise MXNetError(
                 f"CachedOp: got {len(args)} arrays; expected {len(self._names)}: {', '.join(self._names)}."
             )
-        for array in args:
-            if not isinstance(array, NDArray):
-                name = self._names[next(i for i, item in enumerate(args) if item is array)]
-                raise NotAnArrayError(f"CachedOp: {name} must have NDArray type, but got {array!r}")
-        if self._is_sparse or any(array._sparse or _has_sparse_gradient(array) for array in args):
-            return self._interpret(args, default_ctx, monitor, monitor_inputs)
         recording = STATE.recording
+        infers = self._inference is not None and not (recording or STATE.training or monitor is not None)
+        plain = not self._is_sparse and _PLAIN.issuperset(map(type, args))  # a quick look: there may be hundreds
+        if not (plain and infers):
+            for array in args:
+                if not isinstance(array, NDArray):
+                    name = self._names[next(i for i, item in enumerate(args) if item is array)]
+                    raise NotAnArrayError(f"CachedOp: {name} must have NDArray type, but got {array!r}")
+            if self._is_sparse or any(array._sparse or _has_sparse_gradient(array) for array in args):
+                return self._interpret(args, default_ctx, monitor, monitor_inputs)
         cls, ctx = (type(args[0]), args[0]._ctx) if args else (NDArray, default_ctx or current_context())
-        if self._inference is not None and not (recording or STATE.training or monitor is not None):
-            results = self._inference.run([array._data for array in args], ctx.torch_device)
+        if infers:
+            assert self._inference is not None
+            results = self._inference.run(list(map(_tensor, args)), ctx.torch_device)
             return [wrap_result(cls, result, ctx) for result in results]
         program = self._program or self._program_for(args)
         if recording:

@@ -19,6 +19,7 @@ from ..ndarray import NDArray
 from ..ndarray.recording import STATE
 from ..ops.dtypes import dtype_name
 from ..symbol import Symbol
+from .graph_inputs import GraphInputs
 from .parameter import DeferredInitializationError, Parameter, ParameterDict, _brief, _reduced, shape_is_known
 from .tracing import trace_forward
 from .utils import HookHandle
@@ -384,7 +385,7 @@ class HybridBlock(Block):
         super().__init__(prefix, params)
         self._cached_graph: tuple[Any, ...] = ()
         self._cached_op: CachedOp | None = None
-        self._cached_inputs: list[tuple[bool, Any]] = []
+        self._cached_inputs = GraphInputs(())
         self._in_format: Any = None
         self._out_format: Any = None
         self._active = False
@@ -548,16 +549,17 @@ class HybridBlock(Block):
             kinds = ", ".join(f"{positions[name]}-th" for name in unused)
             warnings.warn(f"The {kinds} input to HybridBlock is not used by any computation. Is this intended?",
                           stacklevel=6)  # fmt: skip
-        self._cached_inputs = []
+        sources: list[tuple[bool, Any]] = []
         for name in names:
             if name in positions:
-                self._cached_inputs.append((True, positions[name]))
+                sources.append((True, positions[name]))
             elif name in parameters:
-                self._cached_inputs.append((False, parameters[name]))
+                sources.append((False, parameters[name]))
             else:
                 raise RuntimeError(
                     f"Unknown input to HybridBlock: {name}. It is neither an input nor a parameter of the block."
                 )
+        self._cached_inputs = GraphInputs(sources)
         self._cached_op = CachedOp(out, self._flags, self._optimized(out, set(positions)))
 
     def _optimized(self, out: Symbol, inputs: set[str]) -> OptimizedGraph | None:
@@ -600,12 +602,12 @@ class HybridBlock(Block):
         flat = [item for item in flat if item is not None]
         ctx = flat[0]._ctx
         try:
-            values = [flat[v] if is_data else v.data(ctx) for is_data, v in self._cached_inputs]
+            values = self._cached_inputs.values(flat, ctx)
         except DeferredInitializationError:
             self._deferred_infer_shape(*args)
-            for _, parameter in ((d, p) for d, p in self._cached_inputs if not d):
+            for parameter in self._cached_inputs.parameters:
                 parameter._finish_deferred_init()
-            values = [flat[v] if is_data else v.data(ctx) for is_data, v in self._cached_inputs]
+            values = self._cached_inputs.values(flat, ctx)
         if self._op_hook is not None:
             return self._run_with_hook(values)
         out = self._cached_op(*values)

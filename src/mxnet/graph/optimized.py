@@ -6,6 +6,7 @@ import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
+from operator import is_
 from typing import Any
 
 import torch
@@ -45,13 +46,18 @@ class OptimizedGraph:
         self._by_shape = transform is not None or has_unknown_sizes(graph)
         self._prepared: OrderedDict[Any, _Prepared] = OrderedDict()
         self._lock = threading.Lock()
+        self._fixed = [place for place, name in enumerate(self.variables) if name in self._parameters]
+        self._inputs = [place for place, name in enumerate(self.variables) if name not in self._parameters]
+        #: the parameters of the last run, and the number that stands for their shapes and dtypes
+        self._last: tuple[list[Tensor], int] = [], -1
+        self._kinds: dict[Any, int] = {}
 
     def run(self, tensors: Sequence[Tensor], device: torch.device) -> list[Tensor]:
         """The values of the outputs for tensors by variable; nothing is recorded.
 
         Raises: MXNetError naming the node that failed.
         """
-        key = (device, *((tensor.shape, tensor.dtype) for tensor in tensors)) if self._by_shape else device
+        key = self._key(tensors, device) if self._by_shape else device
         found = self._prepared.get(key)
         if found is None:
             with self._lock:
@@ -60,6 +66,15 @@ class OptimizedGraph:
                     self._prepared.popitem(last=False)
         with torch.no_grad():
             return found.run(tensors, device)
+
+    def _key(self, tensors: Sequence[Tensor], device: torch.device) -> tuple[Any, ...]:
+        """What stands for the device, and the shapes and dtypes of all variables."""
+        fixed = [tensors[place] for place in self._fixed]
+        before, kind = self._last
+        if kind < 0 or not all(map(is_, before, fixed)):  # a loop in C: there may be hundreds
+            kind = self._kinds.setdefault(tuple((tensor.shape, tensor.dtype) for tensor in fixed), len(self._kinds))
+            self._last = fixed, kind
+        return device, kind, *((tensors[place].shape, tensors[place].dtype) for place in self._inputs)
 
     def _prepare(self, tensors: Sequence[Tensor], device: torch.device) -> _Prepared:
         shapes = {name: tuple(tensor.shape) for name, tensor in zip(self.variables, tensors, strict=True)}

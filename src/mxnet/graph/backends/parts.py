@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 import torch
@@ -18,6 +19,15 @@ from ..graph import Graph, Node
 from .base import Backend, Compiled
 
 MOST_SIGNATURES = 8  # of inputs for which a part stays compiled
+_version = attrgetter("_version")
+
+
+class _Used:
+    """The constants that a part was compiled with, as they were then."""
+
+    def __init__(self, tensors: list[Tensor]):
+        self.tensors = tensors  # kept, so that no other tensor gets their ids
+        self.versions = list(map(_version, tensors))
 
 
 class _Part:
@@ -29,16 +39,24 @@ class _Part:
         self._names = [node.name for node in graph.variables]
         self._constants = constants
         self._inputs = [position for position in range(len(self._names)) if position not in constants]
-        self._compiled: OrderedDict[Any, tuple[Compiled, list[tuple[Tensor, int]]]] = OrderedDict()
+        self._compiled: OrderedDict[Any, tuple[Compiled, _Used]] = OrderedDict()
         self._lock = threading.Lock()
+
+    def has_values(self, tensors: Sequence[Tensor]) -> bool:
+        """Whether the tensors are real: without values, shapes are inferred. All are so, or none is."""
+        if not tensors:
+            return True
+        sample = tensors[self._inputs[0] if self._inputs else 0]
+        return type(sample) is Tensor and not sample.is_meta
 
     def run(self, tensors: Sequence[Tensor]) -> list[Tensor]:
         """The outputs for tensors by variable."""
         inputs = [tensors[position] for position in self._inputs]
         shapes = tuple((tensor.shape, tensor.dtype) for tensor in inputs)
-        key = shapes, tuple(id(tensors[position]) for position in self._constants)
+        constants = [tensors[position] for position in self._constants]
+        key = shapes, tuple(map(id, constants))  # loops in C: there may be hundreds
         found = self._compiled.get(key)
-        if found is None or any(tensor._version != version for tensor, version in found[1]):
+        if found is None or list(map(_version, constants)) != found[1].versions:
             with self._lock:
                 found = self._compile(tensors)
                 self._compiled[key] = found
@@ -46,11 +64,11 @@ class _Part:
                     self._compiled.popitem(last=False)
         return found[0](inputs)
 
-    def _compile(self, tensors: Sequence[Tensor]) -> tuple[Compiled, list[tuple[Tensor, int]]]:
+    def _compile(self, tensors: Sequence[Tensor]) -> tuple[Compiled, _Used]:
         name = self._backend.name
         shapes = {label: tuple(tensor.shape) for label, tensor in zip(self._names, tensors, strict=True)}
         dtypes = {label: DTYPE_NAMES[tensor.dtype] for label, tensor in zip(self._names, tensors, strict=True)}
-        used = [(tensors[position], tensors[position]._version) for position in self._constants]
+        used = _Used([tensors[position] for position in self._constants])
         constants = {self._names[position]: tensors[position].detach() for position in self._constants}
         try:
             with torch.no_grad():
@@ -82,8 +100,7 @@ def _operator(part: _Part) -> Operator:
         subgraphs: tuple[Subgraph, ...],
     ) -> tuple[Tensor, ...]:
         recorded = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in data)
-        # without values, shapes are inferred
-        if training or recorded or any(type(tensor) is not Tensor or tensor.is_meta for tensor in data):
+        if training or recorded or not part.has_values(data):
             return tuple(subgraphs[0](data))
         return tuple(part.run(data))
 

@@ -67,4 +67,4 @@ def checked(backend: str, port: Port, inputs: Sequence[Tensor]) -> Tensor:
             f"backend {backend!r}: input {port.name!r} is {tensor.dtype} of shape {tuple(tensor.shape)} on "
             f"{tensor.device}; the graph was compiled for {port.dtype} of shape {port.shape} on the CPU."
         )
-    return tensor.detach().contiguous()
+    return tensor if tensor.is_contiguous() else tensor.detach().contiguous()

@@ -43,8 +43,13 @@ class OnnxRuntime:
         session = _session(model)
         kinds = {port.dtype: _element_type(port.dtype) for port in (*inputs, *outputs)}
 
+        idle: list[Any] = []  # bindings that no thread uses at the moment
+
         def run(tensors: Sequence[Tensor]) -> list[Tensor]:
-            binding = session.io_binding()
+            try:
+                binding = idle.pop()
+            except IndexError:
+                binding = session.io_binding()
             given = [checked("onnxruntime", port, tensors) for port in inputs]  # they must live until the end
             for port, tensor in zip(inputs, given, strict=True):
                 binding.bind_input(port.name, "cpu", 0, kinds[port.dtype], port.shape, tensor.data_ptr())
@@ -52,6 +57,7 @@ class OnnxRuntime:
             for port, result in zip(outputs, results, strict=True):
                 binding.bind_output(port.name, "cpu", 0, kinds[port.dtype], port.shape, result.data_ptr())
             session.run_with_iobinding(binding)
+            idle.append(binding)
             return results
 
         return run

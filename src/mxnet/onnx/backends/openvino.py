@@ -61,7 +61,7 @@ class OpenVino:
             except IndexError:
                 request = compiled.create_infer_request()
             for place, port in enumerate(inputs):
-                array = checked("openvino", port, tensors).numpy()
+                array = checked("openvino", port, tensors).detach().numpy()
                 request.set_input_tensor(place, openvino.Tensor(array, shared_memory=True))
             results = [torch.empty(port.shape, dtype=port.dtype) for port in outputs]
             for place, result in enumerate(results):
