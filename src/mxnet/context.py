@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 __all__ = ["Context", "cpu", "cpu_pinned", "current_context", "gpu", "gpu_memory_info", "num_gpus"]
 
 
+class UnknownDeviceError(MXNetError, KeyError):
+    """No device type has this name; in MXNet 1.9.1 a KeyError."""
+
+    __str__ = Exception.__str__  # KeyError shows the message in quotes
+
+
 class Context:
     """A device that arrays live on and operators run on; a context manager that makes it the current one.
 
@@ -35,7 +41,7 @@ class Context:
         elif device_type in self.devstr2type:
             self.device_typeid, self.device_id = self.devstr2type[device_type], int(device_id)
         else:
-            raise MXNetError(
+            raise UnknownDeviceError(
                 f"Context: unknown device type {device_type!r}; expected one of {', '.join(self.devstr2type)}."
             )
         if self.device_id < 0:

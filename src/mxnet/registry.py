@@ -13,6 +13,11 @@ __all__ = ["get_alias_func", "get_create_func", "get_register_func", "get_regist
 
 Class = TypeVar("Class", bound=type)
 
+
+class RegistryError(MXNetError, AssertionError):
+    """A name that is not registered, or something that can't be; in MXNet 1.9.1 an AssertionError."""
+
+
 _REGISTRY: dict[type, dict[str, type]] = {}
 
 
@@ -32,7 +37,9 @@ def get_register_func(base_class: type, nickname: str) -> Callable[..., Any]:
 
     def register(klass: Class, name: str | None = None) -> Class:
         if not (isinstance(klass, type) and issubclass(klass, base_class)):
-            raise MXNetError(f"Can only register subclass of {base_class.__name__} as a {nickname}; given {klass!r}.")
+            raise RegistryError(
+                f"Can only register subclass of {base_class.__name__} as a {nickname}; given {klass!r}."
+            )
         key = (klass.__name__ if name is None else name).lower()
         known = registry.get(key)
         if known is not None:
@@ -75,7 +82,7 @@ def get_create_func(base_class: type, nickname: str) -> Callable[..., Any]:
 
     def refuse_arguments(args: tuple[Any, ...], kwargs: dict[str, Any], given: str) -> None:
         if args or kwargs:
-            raise MXNetError(f"{nickname} is already {given}. Additional arguments are invalid: {args} {kwargs}")
+            raise RegistryError(f"{nickname} is already {given}. Additional arguments are invalid: {args} {kwargs}")
 
     def create(*args: Any, **kwargs: Any) -> Any:
         if args:
@@ -83,14 +90,14 @@ def get_create_func(base_class: type, nickname: str) -> Callable[..., Any]:
         elif nickname in kwargs:
             config = kwargs.pop(nickname)
         else:
-            raise MXNetError(f"create: no {nickname} is given; pass its name, an instance or a configuration.")
+            raise RegistryError(f"create: no {nickname} is given; pass its name, an instance or a configuration.")
         if isinstance(config, base_class):
             refuse_arguments(args, kwargs, "an instance")
             return config
         if isinstance(config, dict):
             return create(**config)
         if not isinstance(config, str):
-            raise MXNetError(f"{nickname} must be of string type, a dictionary or an instance; given {config!r}")
+            raise RegistryError(f"{nickname} must be of string type, a dictionary or an instance; given {config!r}")
         if config.startswith("["):
             refuse_arguments(args, kwargs, "a configuration with arguments")
             name, arguments = json.loads(config)
@@ -101,7 +108,7 @@ def get_create_func(base_class: type, nickname: str) -> Callable[..., Any]:
         klass = registry.get(config.lower())
         if klass is None:
             known = ", ".join(sorted(registry)) or "none"
-            raise MXNetError(
+            raise RegistryError(
                 f"{config} is not registered. Please register with {nickname}.register first; registered are: {known}."
             )
         return klass(*args, **kwargs)
