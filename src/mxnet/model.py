@@ -369,6 +369,7 @@ class FeedForward:
         if monitor is not None:
             module.install_monitor(monitor)
         logger.info("Start training with %s", self.ctx)
+        data.reset()
         for epoch in range(self.begin_epoch, self.num_epoch):
             tic = time.time()
             eval_metric.reset()
