@@ -258,5 +258,6 @@ def test_states_inside_of_subgraphs_are_auxiliary(run_inside):
     program = Program(graph)
     assert program.mutated == (3, 4)
     x, mean = torch.tensor([[1.0], [3.0]]), torch.zeros(1)
-    program.run([x, *torch.ones(2, 1), mean, torch.ones(1)], training=True, device=torch.device("cpu"))
+    inputs = [x, torch.ones(1, requires_grad=True), torch.ones(1), mean, torch.ones(1)]
+    program.run(inputs, training=True, device=torch.device("cpu"), differentiate=True)
     assert mean.tolist() == [2.0]
