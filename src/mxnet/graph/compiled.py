@@ -72,7 +72,7 @@ class CompiledProgram:
         """
         for (index, layout), tensor in zip(self.head_grads, head_grads, strict=True):
             if layout is not None and tensor.stride() != layout.stride:
-                tensor = torch.empty_strided(*layout[:2], dtype=layout.dtype, device=tensor.device).copy_(tensor)
+                tensor = torch.empty_strided(layout.shape, layout.stride, dtype=layout.dtype, device=tensor.device).copy_(tensor)
             values[index] = tensor
         _run(self._backward, values, generator, None, stores, targets)
         return {name: None if index is None else values[index] for name, index in self.gradients.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import torch
@@ -71,6 +71,7 @@ def work_in_place(lowered: LoweredProgram) -> LoweredProgram:
     return done
 
 
+@lru_cache(maxsize=65536)
 def in_place_call(call: Call, slot: int) -> Call | None:
     """The call that writes its first result over its argument at a place; None if there is none."""
     function = call.function

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import torch
 
-from .choose import Candidate, candidates, fastest_within
+from .choose import Candidate, candidates, fastest_within, is_large
 from .compiled import CompiledProgram
 from .hold import hold_freed_memory
 from .lowering import LoweredProgram, lower
@@ -72,6 +72,8 @@ def plan(
     for candidate in candidates(lowered):
         found.append(candidate)
         if budget is None and (not recompute or (candidate.share > 0 and not candidate.is_cheap)):
+            break
+        if budget is not None and candidate.peak <= budget and is_large(lowered):
             break
     chosen = fastest_within(found if recompute or budget is not None else found[:1], budget)
     if chosen is None:

@@ -31,25 +31,36 @@ class NotWritable(Exception):
     """An operator that can't be written down as operations of torch; the message says why."""
 
 
-class Layout(NamedTuple):
-    """How a tensor lies in its storage."""
+class Layout:
+    """How a tensor lies in its storage.
 
-    shape: tuple[int, ...]
-    stride: tuple[int, ...]
-    dtype: torch.dtype
+    shape, stride, dtype  as of the tensor
+    size    the number of elements
+    nbytes  the bytes of a storage that holds nothing else
+    """
 
-    @property
-    def nbytes(self) -> int:
-        """The bytes of a storage that holds nothing else."""
-        if 0 in self.shape:
-            return 0
-        reach = sum((extent - 1) * step for extent, step in zip(self.shape, self.stride, strict=True))
-        return (reach + 1) * self.dtype.itemsize
+    __slots__ = ("_hash", "dtype", "nbytes", "shape", "size", "stride")
 
-    @property
-    def size(self) -> int:
-        """The number of elements."""
-        return math.prod(self.shape)
+    def __init__(self, shape: tuple[int, ...], stride: tuple[int, ...], dtype: torch.dtype):
+        self.shape = shape
+        self.stride = stride
+        self.dtype = dtype
+        self.size = math.prod(shape)
+        reach = sum((extent - 1) * step for extent, step in zip(shape, stride, strict=True))
+        self.nbytes = (reach + 1) * dtype.itemsize if self.size else 0
+        self._hash = hash((shape, stride, dtype))
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (
+            isinstance(other, Layout) and self._hash == other._hash and self.shape == other.shape
+            and self.stride == other.stride and self.dtype is other.dtype
+        )  # fmt: skip
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __repr__(self) -> str:
+        return f"Layout({self.shape}, {self.stride}, {self.dtype})"
 
 
 def layout_of(tensor: Tensor) -> Layout:
