@@ -25,6 +25,7 @@ from .static_graph import StaticGraph
 _FLAGS = {
     "static_alloc", "static_shape", "inline_limit", "forward_bulk_size", "backward_bulk_size", "data_indices",
     "param_indices", "subgraph", "memory_budget", "fuse", "max_shape",
+    "data_names",
 }  # fmt: skip
 
 _PLAIN = frozenset({NDArray})
@@ -62,7 +63,7 @@ class CachedOp:
         if options.get("static_alloc"):
             self.static = StaticGraph(
                 self._graph, options.get("memory_budget"), options.get("fuse", False),
-                options.get("static_shape", False),
+                options.get("static_shape", False), _bounds(options.get("max_shape"), options.get("data_names", ())),
             )  # fmt: skip
         elif options.get("memory_budget") is not None:
             raise MXNetError("CachedOp: a memory_budget needs static_alloc=True.")
@@ -189,6 +190,19 @@ class CachedOp:
 def _has_sparse_gradient(array: NDArray) -> bool:
     mark = array._mark
     return mark is not None and mark.grad is not None and mark.grad._sparse
+
+
+def _bounds(max_shape: Any, names: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    """The largest shape of each input.
+
+    Raises: MXNetError if max_shape isn't a shape for each of them.
+    """
+    if max_shape is None:
+        return {}
+    given = [max_shape] if all(isinstance(extent, int) for extent in max_shape) else list(max_shape)
+    if len(given) != len(names):
+        raise MXNetError(f"hybridize: max_shape is {max_shape}; expected a shape for each of {', '.join(names)}.")
+    return {name: tuple(shape) for name, shape in zip(names, given, strict=True)}
 
 
 __all__ = ["CachedOp"]

@@ -565,7 +565,7 @@ def _as_arrays(names: list[str], given: Any, what: str, allow_missing: bool) -> 
 
 def bind(
     symbol: Any, ctx: Context, args: Any, args_grad: Any, grad_req: Any, aux_states: Any,
-    group2ctx: dict[str, Context] | None, shared_exec: Executor | None,
+    group2ctx: dict[str, Context] | None, shared_exec: Executor | None, memory_budget: int | float | None = None,
 ) -> Executor:  # fmt: skip
     """An executor on given arrays; see `Symbol.bind`."""
     if not isinstance(ctx, Context):
@@ -581,7 +581,7 @@ def bind(
     aux = _as_arrays(aux_names, [] if aux_states is None else aux_states, "aux_states", False)
     reqs = grad_reqs(grad_req, names)
     reqs = ["null" if grad is None else req for req, grad in zip(reqs, grads, strict=True)]
-    return _make_executor(symbol, ctx, reqs, group2ctx, arrays, grads, aux, None)
+    return _make_executor(symbol, ctx, reqs, group2ctx, arrays, grads, aux, memory_budget)
 
 
 def simple_bind(

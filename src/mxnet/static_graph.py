@@ -33,14 +33,20 @@ class StaticGraph:
         budget: memory that a step may need, as `plan_within` takes it.
         fuse: whether training may use other layouts, which change how results are rounded.
         replay: on a GPU, record the kernels of a forward pass once and replay them.
+        bounds: the largest shapes of some variables; no step needs more storage than one of these shapes.
     """
 
-    def __init__(self, graph: Graph, budget: Any = None, fuse: bool = False, replay: bool = False):
+    def __init__(
+        self, graph: Graph, budget: Any = None, fuse: bool = False, replay: bool = False,
+        bounds: dict[str, tuple[int, ...]] | None = None,
+    ):  # fmt: skip
         self._graph = graph
         self._names = [node.name for node in graph.variables]
         self._budget = budget
         self._fuse = fuse
         self._replay = replay
+        self._bounds = bounds or {}
+        self._most: dict[Any, int] = {}  # bytes of results that a step of the largest shapes holds, by kind
         self._programs: OrderedDict[Any, tuple[Program, Planned | None]] = OrderedDict()
         self._whole = None if has_unknown_sizes(graph) else Program(graph)
         self._lock = threading.Lock()
@@ -109,11 +115,36 @@ class StaticGraph:
     ) -> tuple[Program, Planned | None]:
         shapes, dtypes = [tuple(t.shape) for t in tensors], [t.dtype for t in tensors]
         try:
+            if self._bounds:
+                return self._prepare_bounded(shapes, dtypes, training, wanted, device)
             return self.plan("hybridize", shapes, dtypes, training, wanted, device, self._budget)
         except Unplannable:
             if self._budget is not None:
                 raise
             return self._whole or Program(self._graph), None
+
+
+    def _prepare_bounded(
+        self, shapes: list[tuple[int, ...]], dtypes: list[torch.dtype], training: bool, wanted: Sequence[int],
+        device: torch.device,
+    ) -> tuple[Program, Planned]:  # fmt: skip
+        """The plan for shapes within the bounds, which needs no more than that for the bounds."""
+        largest = [self._bounds.get(name, shape) for name, shape in zip(self._names, shapes, strict=True)]
+        for name, shape, bound in zip(self._names, shapes, largest, strict=True):
+            if len(shape) != len(bound) or any(size > most for size, most in zip(shape, bound, strict=True)):
+                raise MXNetError(f"hybridize: {name} has shape {shape}, but max_shape is {bound}; give a larger one.")
+        key = (training, tuple(wanted), device, tuple(dtypes))
+        if key not in self._most:
+            _, planned = self.plan("hybridize", largest, dtypes, training, wanted, device, self._budget)
+            self._most[key] = planned.chosen.peak
+        program, planned = self.plan("hybridize", shapes, dtypes, training, wanted, device, self._budget)
+        if planned.chosen.peak > self._most[key]:
+            sizes = [torch.Size(s).numel() * dtype.itemsize for s, dtype in zip(shapes, dtypes, strict=True)]
+            apart = sum(sizes) + sum(sizes[position] for position in wanted)
+            program, planned = self.plan(
+                "hybridize", shapes, dtypes, training, wanted, device, self._most[key] + apart
+            )
+        return program, planned
 
 
 class _Run:

@@ -8,6 +8,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import torch
+
 from .. import autograd, initializer, ndarray, symbol
 from ..base import MXNetError
 from ..cached_op import CachedOp
@@ -16,8 +18,10 @@ from ..graph.backends import Optimizer, fused
 from ..graph.optimized import OptimizedGraph
 from ..name import NameManager, Prefix
 from ..ndarray import NDArray
+from ..ndarray.invoke import wrap
 from ..ndarray.recording import STATE
 from ..ops.dtypes import dtype_name
+from ..static_graph import MOST_PLANS
 from ..symbol import Symbol
 from .graph_inputs import GraphInputs
 from .parameter import DeferredInitializationError, Parameter, ParameterDict, _brief, _reduced, shape_is_known
@@ -418,7 +422,7 @@ class HybridBlock(Block):
         self, active: bool = True, backend: str | None = None, clear: bool = True, static_alloc: bool = False,
         static_shape: bool = False, inline_limit: int = 2, forward_bulk_size: int | None = None,
         backward_bulk_size: int | None = None, memory_budget: int | float | None = None, fuse: bool = False,
-        **kwargs: Any,
+        max_shape: Any = None, **kwargs: Any,
     ) -> None:  # fmt: skip
         """Run as a graph from now on, or imperatively again.
 
@@ -432,6 +436,8 @@ class HybridBlock(Block):
             memory_budget: bytes, or a fraction, that a training step may need; needs static_alloc.
             fuse: allow what changes how results are rounded: in inference the fusing passes, as
                 `optimize_for(backend="oneDNN")` does; in training, with static_alloc, other layouts.
+            max_shape: the largest shape that the input may have, or a list of them for several inputs: every smaller
+                input makes do with the storage planned for it, and a larger one is an error; needs static_alloc.
             kwargs: options of the backend.
         Raises: ValueError if static_shape is given without static_alloc; MXNetError for an unknown backend or option.
         """
@@ -440,13 +446,16 @@ class HybridBlock(Block):
         if kwargs and backend is None:
             raise MXNetError(
                 f"hybridize: unknown option {next(iter(kwargs))!r}; expected active, backend, clear, static_alloc, "
-                "static_shape, inline_limit, forward_bulk_size, backward_bulk_size, memory_budget or fuse."
+                "static_shape, inline_limit, forward_bulk_size, backward_bulk_size, memory_budget, fuse or max_shape."
             )
         added = [] if backend is None else [Optimizer(backend, kwargs)]
         self._optimizers = added if clear else [*self._optimizers, *added]
         self._active = active
         self._flags = [("static_alloc", static_alloc), ("static_shape", static_shape), ("inline_limit", inline_limit)]
-        self._flags += [("memory_budget", memory_budget), ("fuse", fuse)]
+        for name, option in (("memory_budget", memory_budget), ("max_shape", max_shape)):
+            if option is not None and active and not static_alloc:
+                raise MXNetError(f"hybridize: {name}={option!r} needs static_alloc=True.")
+        self._flags += [("memory_budget", memory_budget), ("fuse", fuse), ("max_shape", max_shape)]
         if forward_bulk_size is not None:
             self._flags.append(("forward_bulk_size", forward_bulk_size))
         if backward_bulk_size is not None:
@@ -458,6 +467,50 @@ class HybridBlock(Block):
                 active, static_alloc=static_alloc, static_shape=static_shape, inline_limit=inline_limit,
                 forward_bulk_size=forward_bulk_size, backward_bulk_size=backward_bulk_size, clear=clear,
             )  # fmt: skip
+
+    def memory_plan(
+        self, *args: Any, training: bool = True, grad_req: Any = None, optimizer: Any = None, budget: Any = None,
+    ) -> Any:  # fmt: skip
+        """The storage that a forward pass or a training step needs after ``hybridize(static_alloc=True)``.
+
+        Nothing is computed, and parameters need not be initialised. The gradients are counted twice, as results that a
+        step hands over and as the arrays that take them.
+
+        Args:
+            args: inputs: arrays, or for a hybrid_forward their shapes (float32).
+            training: a training step, forward and backward; otherwise a forward pass.
+            grad_req: "write", "add" or "null" for all parameters, or by name; default that of each parameter.
+            optimizer: Optimizer or its name, whose states are counted.
+            budget: plan for a memory budget, as `hybridize` takes it; default the one given there.
+        Returns: a MemoryPlan: planned_bytes, peak_bytes and so on; `str()` is a table, `plot()` a picture.
+        Raises: MXNetError if a shape can't be inferred, the budget can't be met (it says the smallest that can), or a
+            shape depends on values.
+        """
+        from ..symbol.planning import plan_symbol
+
+        if self._traces_forward and any(map(_is_shape, args)):
+            raise MXNetError("memory_plan: a forward method is traced: give arrays, not shapes.")
+        given = [_without_storage(item) if _is_shape(item) else item for item in args]
+        out, arrays = self._infer(given)
+        shapes = {name: array.shape for name, array in arrays.items()}
+        dtypes = {name: array.dtype for name, array in arrays.items()}
+        parameters = self.collect_params()
+        reqs = {name: grad_req or p.grad_req for name, p in parameters.items()}
+        if isinstance(grad_req, dict):
+            reqs = grad_req
+        wanted = {name: reqs.get(name, "null") for name in out.list_arguments() if name not in shapes}
+        dtypes.update({name: p.dtype for name, p in parameters.items() if name in out.list_inputs()})
+        flags = dict(self._flags)
+        return plan_symbol(
+            out, training, wanted, optimizer, flags.get("memory_budget") if budget is None else budget, dtypes, shapes,
+            set(shapes), hybrid=True, fuse=bool(flags.get("fuse")),
+        )  # fmt: skip
+
+    def cache_info(self) -> dict[str, int]:
+        """How much is kept for inputs of different shapes: plans and traced graphs, and how many there may be."""
+        ops = [state[1] for state in self._traces.values()] or [self._cached_op]
+        plans = sum(op.static.num_plans for op in ops if op is not None and op.static is not None)
+        return {"plans": plans, "most_plans": MOST_PLANS, "graphs": len(self._traces), "most_graphs": _MAX_TRACES}
 
     def optimize_for(
         self, x: Any, *args: Any, backend: str | None = None, clear: bool = False, static_alloc: bool = False,
@@ -560,7 +613,8 @@ class HybridBlock(Block):
                     f"Unknown input to HybridBlock: {name}. It is neither an input nor a parameter of the block."
                 )
         self._cached_inputs = GraphInputs(sources)
-        self._cached_op = CachedOp(out, self._flags, self._optimized(out, set(positions)))
+        flags = [*self._flags, ("data_names", tuple(positions))]
+        self._cached_op = CachedOp(out, flags, self._optimized(out, set(positions)))
 
     def _optimized(self, out: Symbol, inputs: set[str]) -> OptimizedGraph | None:
         """What runs in inference; None: the same as in training."""
@@ -845,6 +899,15 @@ class SymbolBlock(HybridBlock):
         """Move all parameters to other devices."""
         for parameter in self.collect_params().values():
             parameter.reset_ctx(ctx)
+
+
+def _is_shape(item: Any) -> bool:
+    return isinstance(item, tuple) and all(isinstance(extent, int) for extent in item)
+
+
+def _without_storage(shape: tuple[int, ...]) -> NDArray:
+    """A float32 array that has a shape, but no memory: graphs can be built and planned with it."""
+    return wrap(NDArray, torch.empty(shape, device="meta"), Context("cpu", 0))
 
 
 def _hybrid_blocks(block: Any) -> list[Any]:

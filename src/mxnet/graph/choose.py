@@ -84,6 +84,11 @@ def candidates(lowered: LoweredProgram) -> Iterator[Candidate]:
                     yield found
 
 
+def smallest_cheap(found: list[Candidate]) -> Candidate:
+    """The smallest of the candidates that compute nothing again but what is cheap."""
+    return min((c for c in found if c.is_cheap or not c.share), key=lambda candidate: (candidate.peak, candidate.extra))
+
+
 def is_large(lowered: LoweredProgram) -> bool:
     """Whether a program has so many instructions that candidates are tried one by one, until one fits."""
     return len(lowered.instructions) > _MANY

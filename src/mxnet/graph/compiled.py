@@ -35,9 +35,10 @@ class CompiledProgram:
         self.gradients = dict(lowered.gradients)
         self.stored = list(lowered.stored)
         self.has_backward = bool(lowered.gradients or lowered.stored)
-        back = {value for i in lowered.instructions[lowered.num_forward :] for value in i.reads}
-        self.inputs_for_backward = [position for position, index in enumerate(self.inputs) if index in back]
-        self.outputs_for_backward = [position for position, index in enumerate(self.outputs) if index in back]
+        storage_of = lowered.storage_of
+        back = {storage_of[value] for i in lowered.instructions[lowered.num_forward :] for value in i.reads}
+        self.inputs_for_backward = [i for i, value in enumerate(self.inputs) if storage_of[value] in back]
+        self.outputs_for_backward = [i for i, value in enumerate(self.outputs) if storage_of[value] in back]
         dead = _dead_after(lowered)
         forward, backward = lowered.instructions[: lowered.num_forward], lowered.instructions[lowered.num_forward :]
         self._forward = _functions(forward, dead[: lowered.num_forward])
@@ -72,7 +73,8 @@ class CompiledProgram:
         """
         for (index, layout), tensor in zip(self.head_grads, head_grads, strict=True):
             if layout is not None and tensor.stride() != layout.stride:
-                tensor = torch.empty_strided(layout.shape, layout.stride, dtype=layout.dtype, device=tensor.device).copy_(tensor)
+                head = torch.empty_strided(layout.shape, layout.stride, dtype=layout.dtype, device=tensor.device)
+                tensor = head.copy_(tensor)
             values[index] = tensor
         _run(self._backward, values, generator, None, stores, targets)
         return {name: None if index is None else values[index] for name, index in self.gradients.items()}

@@ -121,6 +121,7 @@ class LoweredProgram:
     gradients     variable name -> value of its gradient, None if nothing depends on it
     stored        names of variables whose gradient an instruction hands over; the others are in gradients
     beside        nodes that are called as a whole, beside the program
+    forced        numbers of nodes whose results the user asks to compute again rather than keep
     """
 
     def __init__(self) -> None:
@@ -136,12 +137,13 @@ class LoweredProgram:
         self.gradients: dict[str, int | None] = {}
         self.stored: list[str] = []
         self.beside: list[str] = []
+        self.forced: set[int] = set()
 
     def copy(self) -> LoweredProgram:
         """A program of its own that holds the same."""
         other = LoweredProgram()
         for name, content in self.__dict__.items():
-            other.__dict__[name] = content.copy() if isinstance(content, list | dict) else content
+            other.__dict__[name] = content.copy() if isinstance(content, list | dict | set) else content
         return other
 
     def results(self) -> list[int]:

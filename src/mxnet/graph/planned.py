@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
 import torch
 
-from .choose import Candidate, candidates, fastest_within, is_large
+from .choose import Candidate, candidates, fastest_within, is_large, smallest_cheap
 from .compiled import CompiledProgram
+from .graph import Node
 from .hold import hold_freed_memory
 from .lowering import LoweredProgram, lower
 from .passes.pool_before_relu import pool_before_relu
@@ -57,6 +59,9 @@ def plan(
         direct: with stores, the variables whose gradient replaces what is in its array, of the same layout.
         budget: the most bytes that results may hold at one time.
         recompute: whether results may be computed again where that costs next to nothing.
+    The environment variable MXNET_BACKWARD_DO_MIRROR=1 asks for the smallest plan that computes nothing again but what
+    is cheap, however long that takes in all; nodes with the attribute force_mirroring or mirror_stage count as cheap.
+
     Raises: OverBudget if a budget can't be met, saying the smallest that can; MXNetError if the graph can't be planned.
     """
     swapped = pool_before_relu(program.graph)
@@ -68,6 +73,8 @@ def plan(
     )
     if wanted:
         lowered = read_from_concatenations(compute_into_targets(lowered, frozenset(direct)))
+    lowered.forced = {number for number, node in enumerate(program.graph.nodes) if _is_mirrored(node)}
+    mirrors = bool(lowered.forced) or os.environ.get("MXNET_BACKWARD_DO_MIRROR", "0") not in ("", "0")
     found: list[Candidate] = []
     for candidate in candidates(lowered):
         found.append(candidate)
@@ -75,7 +82,20 @@ def plan(
             break
         if budget is not None and candidate.peak <= budget and is_large(lowered):
             break
-    chosen = fastest_within(found if recompute or budget is not None else found[:1], budget)
+    if budget is None and mirrors:
+        chosen: Candidate | None = smallest_cheap(found)
+    else:
+        chosen = fastest_within(found if recompute or budget is not None else found[:1], budget)
     if chosen is None:
         raise OverBudget(min(candidate.peak for candidate in found))
     return Planned(lowered, found, chosen)
+
+
+def _is_mirrored(node: Node) -> bool:
+    """Whether the user asks that the results of a node are computed again (`force_mirroring`, `mirror_stage`)."""
+    if node.op is None:
+        return False
+    for key in ("force_mirroring", "mirror_stage"):
+        if node.attributes.get(key, node.attributes.get(f"__{key}__", "")).lower() not in ("", "0", "false"):
+            return True
+    return False

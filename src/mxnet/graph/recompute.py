@@ -35,7 +35,7 @@ class Forward:
         storages, storage_of = lowered.storages, lowered.storage_of
         self.instructions = lowered.instructions[: lowered.num_forward]
         self.cost = [seconds(lowered, instruction) for instruction in self.instructions]
-        self.cheap = [is_cheap(lowered, instruction) for instruction in self.instructions]
+        self.cheap = [is_cheap(lowered, i) or i.node in lowered.forced for i in self.instructions]
         self.maker: dict[int, int] = {}
         self.makers: dict[int, list[int]] = {}
         self.touching: dict[int, list[int]] = {}

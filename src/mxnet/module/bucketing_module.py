@@ -31,8 +31,8 @@ class BucketingModule(BaseModule):
     Args:
         sym_gen: a function from a bucket key to symbol, data_names and label_names.
         default_bucket_key: key of the bucket that has all parameters and the largest inputs.
-        logger, context, work_load_list, fixed_param_names, state_names, group2ctxs, compression_params: as for
-            `Module`.
+        logger, context, work_load_list, fixed_param_names, state_names, group2ctxs, compression_params,
+            memory_budget: as for `Module`.
     Raises: AssertionError without default_bucket_key; otherwise as `Module`.
     """
 
@@ -40,7 +40,7 @@ class BucketingModule(BaseModule):
         self, sym_gen: Callable[[Any], Any], default_bucket_key: Any = None, logger: Any = logging,
         context: Any = cpu(), work_load_list: Sequence[float] | None = None,
         fixed_param_names: Sequence[str] | None = None, state_names: Sequence[str] | None = None,
-        group2ctxs: Any = None, compression_params: Any = None,
+        group2ctxs: Any = None, compression_params: Any = None, memory_budget: int | float | None = None,
     ):  # fmt: skip
         super().__init__(logger=logger)
         require(default_bucket_key is not None, "BucketingModule: default_bucket_key is missing")
@@ -49,7 +49,7 @@ class BucketingModule(BaseModule):
         self._options = {
             "logger": logger, "context": context, "work_load_list": work_load_list,
             "fixed_param_names": fixed_param_names, "state_names": state_names, "group2ctxs": group2ctxs,
-            "compression_params": compression_params,
+            "compression_params": compression_params, "memory_budget": memory_budget,
         }  # fmt: skip
         symbol, data_names, label_names = self._generate(default_bucket_key)
         check_input_names(symbol, list(data_names or ()), "data_names", True)

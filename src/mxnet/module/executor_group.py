@@ -98,9 +98,10 @@ class DataParallelExecutorGroup:
         param_names: list[str], for_training: bool, inputs_need_grad: bool,
         shared_group: DataParallelExecutorGroup | None = None, logger: Any = logging,
         fixed_param_names: Sequence[str] | None = None, grad_req: Any = "write",
-        state_names: Sequence[str] | None = None, group2ctxs: Any = None,
+        state_names: Sequence[str] | None = None, group2ctxs: Any = None, memory_budget: int | float | None = None,
     ):  # fmt: skip
         self.symbol = symbol
+        self.memory_budget = memory_budget
         self.contexts = contexts
         self.workload = workload
         self.param_names = param_names
@@ -234,8 +235,9 @@ class DataParallelExecutorGroup:
                     grads[name] = kept_grads.setdefault(name, grads.get(name))
         aux = {n: common(n, s, d) for n, s, d in zip(self.aux_names, aux_shapes, aux_types, strict=True)}
         return self.symbol.bind(
-            ctx, args, args_grad=grads, grad_req=self.grad_req, aux_states=aux, group2ctx=self.group2ctxs[device]
-        )
+            ctx, args, args_grad=grads, grad_req=self.grad_req, aux_states=aux, group2ctx=self.group2ctxs[device],
+            memory_budget=self.memory_budget,
+        )  # fmt: skip
 
     def _collect(self) -> None:
         def arrays(names: Sequence[str], kind: str) -> list[list[Any]]:

@@ -40,6 +40,8 @@ class Module(BaseModule):
         state_names: arguments that are states: neither given with each batch nor trained.
         group2ctxs: devices of the groups that the attribute ctx_group names: a dict, or one for each device.
         compression_params: must be None; gradient compression isn't supported yet.
+        memory_budget: the most memory that a step may need on each device, without the optimizer; see
+            `Symbol.simple_bind`.
     Raises: ValueError if the symbol has no such arguments (only a warning for label_names); AssertionError if
         work_load_list has another length than context; MXNetError for compression_params.
     """
@@ -49,8 +51,10 @@ class Module(BaseModule):
         label_names: Sequence[str] | None = ("softmax_label",), logger: Any = logging, context: Any = cpu(),
         work_load_list: Sequence[float] | None = None, fixed_param_names: Sequence[str] | None = None,
         state_names: Sequence[str] | None = None, group2ctxs: Any = None, compression_params: Any = None,
+        memory_budget: int | float | None = None,
     ):  # fmt: skip
         super().__init__(logger=logger)
+        self._memory_budget = memory_budget
         context = current_context() if context is None else context
         self._context = [context] if isinstance(context, Context) else list(context)
         self._work_load_list = [1] * len(self._context) if work_load_list is None else list(work_load_list)
@@ -294,6 +298,7 @@ class Module(BaseModule):
             self._symbol, self._context, self._work_load_list, data, label, self._param_names, for_training,
             inputs_need_grad, shared_group, logger=self.logger, fixed_param_names=self._fixed_param_names,
             grad_req=grad_req, state_names=self._state_names, group2ctxs=self._group2ctxs,
+            memory_budget=self._memory_budget,
         )  # fmt: skip
         self.for_training, self.inputs_need_grad, self._grad_req = for_training, inputs_need_grad, grad_req
         self._data_shapes, self._label_shapes = data, label

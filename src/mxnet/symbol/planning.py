@@ -24,9 +24,16 @@ from .budget import budget_or_default, heads_given, plan_within
 
 def plan_symbol(
     symbol: Any, training: bool, grad_req: Any, optimizer: Any, budget: Any, type_dict: Mapping[str, Any] | None,
-    shapes: Mapping[str, tuple[int, ...]], inputs: set[str] | None = None,
+    shapes: Mapping[str, tuple[int, ...]], inputs: set[str] | None = None, hybrid: bool = False, fuse: bool = False,
 ) -> MemoryPlan:  # fmt: skip
-    """The plan for a symbol; see `Symbol.memory_plan`. inputs: default those with a shape, and labels."""
+    """The plan for a symbol; see `Symbol.memory_plan`.
+
+    Args:
+        inputs: default those with a shape, and labels.
+        hybrid: as a hybridized block runs it, whose gradients of outputs come from outside, and whose gradients are all
+            handed over at the end.
+        fuse: as for `hybridize`.
+    """
     graph = symbol.graph
     names = symbol.list_inputs()
     for name in shapes:
@@ -45,9 +52,13 @@ def plan_symbol(
     program = Program(resolve_creation(graph, known))
     apart = sum(_nbytes(found[name], kinds[name]) for name in (*found, *wanted))
     states = optimizer_state_bytes(optimizer, {n: (found[n], kinds[n]) for n in wanted})
+    if hybrid:
+        options: dict[str, Any] = {"channels_last": fuse}
+    else:
+        options = {"heads": heads_given(graph), "stores": True, "direct": _written(symbol, grad_req)}
     planned = plan_within(
         "memory_plan", budget_or_default(budget), apart + states, program, found, kinds, training=training,
-        wanted=wanted, heads=heads_given(graph), stores=True, direct=_written(symbol, grad_req),
+        wanted=wanted, **options,
     )  # fmt: skip
     return memory_plan(planned, found, kinds, inputs=inputs, wanted=wanted, optimizer_bytes=states)
 

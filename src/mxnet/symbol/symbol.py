@@ -365,6 +365,7 @@ class Symbol:
     def bind(
         self, ctx: Context, args: Any, args_grad: Any = None, grad_req: Any = "write", aux_states: Any = None,
         group2ctx: dict[str, Context] | None = None, shared_exec: Any = None,
+        memory_budget: int | float | None = None,
     ) -> Any:  # fmt: skip
         """An executor on given arrays.
 
@@ -377,11 +378,12 @@ class Symbol:
             group2ctx: devices of the groups that the attribute ctx_group names; so far they must all be the device
                 of ctx (cpu(0) and cpu(1) are one).
             shared_exec: an executor whose memory may be used too.
+            memory_budget: the most memory that a step may need, as for `simple_bind`.
         Raises: ValueError if an array is missing; MXNetError if shapes contradict each other.
         """
         from ..executor import bind
 
-        return bind(self, ctx, args, args_grad, grad_req, aux_states, group2ctx, shared_exec)
+        return bind(self, ctx, args, args_grad, grad_req, aux_states, group2ctx, shared_exec, memory_budget)
 
     def simple_bind(
         self, ctx: Context, grad_req: Any = "write", type_dict: dict[str, Any] | None = None,

@@ -1,0 +1,240 @@
+"""Hybridized blocks with planned storage: the bits of the imperative block, budgets, shapes, caches."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import mxnet as mx
+from mxnet import autograd, gluon, nd
+from mxnet.storage_counter import StorageCounter
+
+
+class Residual(gluon.HybridBlock):
+    def __init__(self, channels, **kwargs):
+        super().__init__(**kwargs)
+        with self.name_scope():
+            self.body = gluon.nn.HybridSequential()
+            self.body.add(
+                gluon.nn.Conv2D(channels, 3, padding=1, use_bias=False), gluon.nn.BatchNorm(),
+                gluon.nn.Activation("relu"), gluon.nn.Conv2D(channels, 3, padding=1, use_bias=False),
+                gluon.nn.BatchNorm(),
+            )  # fmt: skip
+
+    def hybrid_forward(self, F, x):
+        return F.relu(self.body(x) + x)
+
+
+def network():
+    net = gluon.nn.HybridSequential(prefix="net_")
+    with net.name_scope():
+        net.add(
+            gluon.nn.Conv2D(8, 3, padding=1), gluon.nn.BatchNorm(), gluon.nn.Activation("relu"), gluon.nn.MaxPool2D(),
+            Residual(8), Residual(8), Residual(8), gluon.nn.GlobalAvgPool2D(), gluon.nn.Dropout(0.5),
+            gluon.nn.Dense(10),
+        )  # fmt: skip
+    return net
+
+
+def initialized(**options):
+    mx.random.seed(3)
+    net = network()
+    net.initialize(mx.init.Xavier())
+    net(data(2))
+    if options:
+        net.hybridize(**options)
+    return net
+
+
+def data(batch, size=16):
+    return nd.array(np.random.RandomState(batch).rand(batch, 3, size, size))
+
+
+def train(net, batches=(4, 4, 2, 4)):
+    """Losses of a few steps, the parameters after them, and a prediction."""
+    mx.random.seed(7)
+    trainer = gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 0.1, "momentum": 0.9})
+    loss_of, losses = gluon.loss.SoftmaxCrossEntropyLoss(), []
+    for batch in batches:
+        with autograd.record():
+            loss = loss_of(net(data(batch)), nd.array(np.arange(batch)))
+        loss.backward()
+        trainer.step(batch)
+        losses.append(loss.asnumpy())
+    parameters = {name: p.data().asnumpy() for name, p in net.collect_params().items()}
+    return losses, parameters, net(data(3)).asnumpy()
+
+
+def assert_equal_runs(first, second):
+    for a, b in zip(first[0], second[0], strict=True):
+        np.testing.assert_array_equal(a, b)
+    for name, value in first[1].items():
+        np.testing.assert_array_equal(value, second[1][name], err_msg=name)
+    np.testing.assert_array_equal(first[2], second[2])
+
+
+@pytest.mark.parametrize("mirror", ["0", "1"])
+@pytest.mark.parametrize("options", [{}, {"static_shape": True}], ids=str)
+def test_training_gives_the_bits_of_the_imperative_block(options, mirror, monkeypatch):
+    monkeypatch.setenv("MXNET_BACKWARD_DO_MIRROR", mirror)
+    assert_equal_runs(train(initialized()), train(initialized(static_alloc=True, **options)))
+
+
+def test_fused_training_agrees_to_rounding():
+    expected, fused = train(initialized(), (4,)), train(initialized(static_alloc=True, fuse=True), (4,))
+    np.testing.assert_allclose(fused[0][0], expected[0][0], rtol=1e-4)
+    for name, value in expected[1].items():
+        np.testing.assert_allclose(fused[1][name], value, rtol=1e-3, atol=1e-4, err_msg=name)
+
+
+def test_a_step_holds_exactly_the_planned_bytes():
+    net = initialized(static_alloc=True)
+    x, head = data(4), nd.ones((4, 10))
+    plan = net.memory_plan(x)
+
+    def step():
+        with autograd.record():
+            out = net(x)
+        out.backward(head)
+
+    step()
+    with StorageCounter() as counter:
+        step()
+    assert counter.peak == plan.planned_bytes
+    assert plan.parameter_bytes == sum(p.data().size * 4 for p in net.collect_params().values())
+
+
+def test_a_plan_needs_shapes_alone():
+    net = network()  # not initialised
+    plan = net.memory_plan((100_000, 3, 512, 512), optimizer="adam")
+    assert plan.planned_bytes > 10**12
+    assert plan.optimizer_bytes == 2 * plan.gradient_bytes
+    forward = net.memory_plan((100_000, 3, 512, 512), training=False)
+    assert forward.planned_bytes < plan.planned_bytes and forward.gradient_bytes == 0
+
+
+def test_a_budget_that_cannot_be_met_is_refused_with_the_smallest_number():
+    net = initialized(static_alloc=True, memory_budget=10_000)
+    with pytest.raises(mx.MXNetError, match=r"hybridize: a memory budget of 10,000 bytes can't be met.*possible is \d"):
+        train(net, (4,))
+    net.hybridize(static_alloc=True)
+    train(net, (4,))
+
+
+def test_options_that_need_planned_storage_say_so():
+    with pytest.raises(mx.MXNetError, match="memory_budget=0.5 needs static_alloc=True"):
+        network().hybridize(memory_budget=0.5)
+    with pytest.raises(mx.MXNetError, match="max_shape=.* needs static_alloc=True"):
+        network().hybridize(max_shape=(4, 3, 16, 16))
+
+
+def test_max_shape_bounds_the_storage_of_all_shapes():
+    net = initialized(static_alloc=True, max_shape=(4, 3, 16, 16))
+    most = net.memory_plan((4, 3, 16, 16)).planned_bytes
+    for batch in (4, 1, 3):
+        with autograd.record():
+            out = net(data(batch))
+        out.backward()
+        with StorageCounter() as counter:
+            with autograd.record():
+                out = net(data(batch))
+            out.backward(nd.ones((batch, 10)))
+        assert counter.peak <= most + 4 * batch * (3 * 16 * 16 + 10)  # data and head gradient are made inside
+    for shape in ((5, 3, 16, 16), (4, 3, 16, 17)):
+        with pytest.raises(mx.MXNetError, match=r"max_shape is \(4, 3, 16, 16\)"):
+            net(nd.zeros(shape))
+    with pytest.raises(mx.MXNetError, match="expected a shape for each of data"):
+        initialized(static_alloc=True, max_shape=[(1, 3, 16, 16), (2, 2)])(data(1))
+
+
+def test_plans_are_kept_in_a_bounded_cache():
+    net = gluon.nn.Dense(2, in_units=3)
+    net.initialize()
+    net.hybridize(static_alloc=True)
+    for batch in range(1, 80):
+        net(nd.ones((batch, 3)))
+    info = net.cache_info()
+    assert info["plans"] == info["most_plans"] == 64
+
+
+def test_gradients_of_gradients_go_through_planned_steps():
+    def second(net, x):
+        x.attach_grad()
+        with autograd.record():
+            y = net(x)
+            (first,) = autograd.grad(y, [x], create_graph=True)
+            z = (first**2).sum()
+        z.backward()
+        return x.grad.asnumpy()
+
+    results = []
+    for static in (False, True):
+        mx.random.seed(1)
+        net = gluon.nn.HybridSequential()
+        net.add(gluon.nn.Dense(5, activation="tanh", in_units=4), gluon.nn.Dense(3, in_units=5))
+        net.initialize(mx.init.Xavier())
+        if static:
+            net.hybridize(static_alloc=True)
+        results.append(second(net, nd.array(np.random.RandomState(0).rand(2, 4))))
+    np.testing.assert_allclose(results[0], results[1], rtol=1e-6)
+
+
+def test_a_kept_graph_gives_the_same_gradients_twice():
+    net = initialized(static_alloc=True)
+    with autograd.record():
+        out = net(data(2))
+    weight = net[0].weight
+    out.backward(retain_graph=True)
+    first = weight.grad().asnumpy()
+    out.backward()
+    np.testing.assert_array_equal(first, weight.grad().asnumpy())
+
+
+def test_parameters_changed_before_backward_are_noticed():
+    net = initialized(static_alloc=True)
+    with autograd.record():
+        out = net(data(2))
+    net[9].weight.data()[:] = 0
+    with pytest.raises(mx.MXNetError, match="dense0_weight is needed by the gradient and was changed in place"):
+        out.backward()
+
+
+def test_outputs_without_gradient_and_unused_outputs():
+    class Two(gluon.HybridBlock):
+        def hybrid_forward(self, F, x):
+            return x * 2, F.BlockGrad(x * 3), x**2, F.argmax(x, axis=1)
+
+    grads = []
+    for options in ({}, {"static_alloc": True}):
+        net = Two()
+        net.hybridize(**options)
+        x = nd.array([[1.0, 2.0], [3.0, 4.0]])
+        x.attach_grad()
+        with autograd.record():
+            a, b, c, d = net(x)
+            loss = a + b
+        loss.backward()
+        grads.append(x.grad.asnumpy())
+    np.testing.assert_array_equal(*grads)
+    assert grads[0].tolist() == [[2, 2], [2, 2]]
+
+
+def test_mirroring_makes_plans_smaller(monkeypatch):
+    net = network()
+    plain = net.memory_plan((8, 3, 64, 64))
+    monkeypatch.setenv("MXNET_BACKWARD_DO_MIRROR", "1")
+    mirrored = net.memory_plan((8, 3, 64, 64))
+    assert mirrored.planned_bytes < plain.planned_bytes
+    assert mirrored.recomputed_share > plain.recomputed_share
+
+
+def test_the_attribute_force_mirroring_drops_costly_results_too():
+    def plan(**attributes):
+        x = mx.sym.var("data")
+        for number in range(6):
+            with mx.AttrScope(**attributes):
+                x = mx.sym.FullyConnected(x, num_hidden=256, name=f"fc{number}", flatten=False)
+                x = mx.sym.Activation(x, act_type="tanh", name=f"tanh{number}")
+        return mx.sym.MakeLoss(x).memory_plan(data=(4096, 256))
+
+    assert plan(force_mirroring="True").planned_bytes < plan().planned_bytes
