@@ -83,8 +83,62 @@ def test_random_shapes_and_arrays_are_those_of_the_original():
     np.testing.assert_allclose([*one, two.item()], [-2.4259546, -0.4530558, -0.470771], rtol=1e-6)
     assert tu.random_arrays(()).shape == ()
     assert tu.rand_ndarray((2, 2), dtype="float64").dtype == np.float64
-    with pytest.raises(MXNetError, match="sparse"):
-        tu.rand_ndarray((2, 2), stype="csr")
+
+
+def test_random_sparse_arrays():
+    array, (indptr, indices, data) = tu.rand_sparse_ndarray((30, 40), "csr", 0.1, dtype="float64")
+    array.check_format()
+    assert (array.stype, array.dtype, data.size) == ("csr", np.float64, 120)
+    for part, expected in ((indptr, array.indptr), (indices, array.indices), (data, array.data)):
+        np.testing.assert_array_equal(part.asnumpy(), expected.asnumpy())
+    # Row lengths recorded from MXNet 1.9.1.
+    array, _ = tu.rand_sparse_ndarray((4, 8), "csr", 0.5, distribution="powerlaw")
+    assert array.indptr.asnumpy().tolist() == [0, 2, 6, 14, 16]
+    assert array.indices.asnumpy().tolist() == [0, 1, *range(4), *range(8), 0, 1]
+    assert (array.data.asnumpy() >= 1).all()
+    with pytest.raises(MXNetError, match="raise density"):
+        tu.rand_sparse_ndarray((8, 4), "csr", 0.1, distribution="powerlaw")
+    array, (values, rows) = tu.rand_sparse_ndarray((50, 3), "row_sparse", 0.5)
+    array.check_format()
+    assert 0 < len(rows) < 50 and values.shape == (len(rows), 3)
+    np.testing.assert_array_equal(array.asnumpy()[rows], values)
+    assert tu.rand_ndarray((3, 4), "row_sparse", 1).indices.asnumpy().tolist() == [0, 1, 2]
+    array = tu.create_sparse_array((3, 4), "row_sparse", data_init=2, rsp_indices=[1])
+    assert array.asnumpy().tolist() == [[0] * 4, [2] * 4, [0] * 4]
+    assert tu.create_sparse_array_zd((3, 4), "row_sparse", 0.9).data.shape == (0, 4)
+    array = tu.create_sparse_array((3, 4), "csr", density=1, modifier_func=lambda x: -x)
+    assert (array.asnumpy() <= 0).all()
+    array = tu.create_sparse_array((3, 40), "csr", data_init=5, density=1, shuffle_csr_indices=True)
+    assert array.indices.asnumpy().tolist() != list(range(40)) * 3 and (array.asnumpy() == 5).all()
+    matrix = tu.rand_ndarray((3, 40), "csr", 1).asscipy()
+    tu.shuffle_csr_column_indices(matrix)
+    assert sorted(matrix.indices[:40]) == list(range(40)) and matrix.indices[:40].tolist() != list(range(40))
+    for stype, distribution, message in (
+        ("x", None, "unknown storage type"), ("csr", "x", "Distribution not supported"),
+        ("row_sparse", "powerlaw", "not supported for row_sparse"),
+    ):  # fmt: skip
+        with pytest.raises(AssertionError, match=message):
+            tu.rand_sparse_ndarray((3, 4), stype, 0.5, distribution=distribution)
+
+
+def test_checks_of_sparse_gradients_and_optimizers():
+    data, weight = mx.sym.var("data", stype="csr"), mx.sym.var("weight", stype="row_sparse")
+    location = {"data": tu.rand_ndarray((3, 4), "csr", 0.5), "weight": tu.rand_ndarray((4, 2), "row_sparse", 1)}
+    symbol = mx.sym.dot(data, weight)
+    stypes = {"weight": "row_sparse"}
+    tu.check_numeric_gradient(symbol, location, grad_nodes=["weight"], grad_stype_dict=stypes, rtol=1e-2, atol=1e-3)
+    expected = {"weight": location["data"].asnumpy().T @ np.ones((3, 2), "float32")}
+    found = tu.check_symbolic_backward(symbol, location, [np.ones((3, 2))], expected, grad_stypes=stypes)
+    assert found["weight"].stype == "row_sparse"
+    with pytest.raises(AssertionError):
+        tu.check_symbolic_backward(
+            symbol, location, [np.ones((3, 2))], {"weight": expected["weight"] + 1}, grad_stypes=stypes
+        )
+    one, other = mx.optimizer.SGD(learning_rate=0.1), mx.optimizer.SGD(learning_rate=0.2)
+    tu.compare_optimizer(one, one, (5, 3), "float32", w_stype="row_sparse", g_stype="row_sparse")
+    np.random.seed(0)
+    with pytest.raises(AssertionError):
+        tu.compare_optimizer(one, other, (5, 3), "float32", w_stype="row_sparse", g_stype="row_sparse")
 
 
 def test_regular_arrays_and_reductions():

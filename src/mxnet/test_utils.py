@@ -311,26 +311,25 @@ def rand_coord_2d(x_low: int, x_high: int, y_low: int, y_high: int) -> tuple[int
     return int(np.random.randint(x_low, x_high)), int(np.random.randint(y_low, y_high))
 
 
-def _no_sparse(function: str) -> MXNetError:
-    return MXNetError(f"{function}: sparse arrays are not part of this version of mxnext yet; see docs/status.md.")
-
-
 def rand_ndarray(
     shape: Any, stype: str = "default", density: float | None = None, dtype: Any = None, modifier_func: Any = None,
     shuffle_csr_indices: bool = False, distribution: str | None = None, ctx: Context | None = None,
 ) -> NDArray:  # fmt: skip
-    """An array of normal random numbers.
+    """An array of normal random numbers, or a sparse one as of `rand_sparse_ndarray`.
 
     Args:
-        stype: must be "default"; density, modifier_func, shuffle_csr_indices and distribution have a meaning for
-            sparse arrays only.
+        stype: storage type; density, modifier_func, shuffle_csr_indices and distribution have a meaning for sparse
+            arrays only.
         dtype: default float32.
         ctx: default the current context.
-    Raises: MXNetError for sparse arrays.
     """
-    if stype != "default":
-        raise _no_sparse("rand_ndarray")
-    return nd.array(random_arrays(tuple(shape)), dtype=dtype or default_dtype(), ctx=ctx)
+    if stype == "default":
+        return nd.array(random_arrays(tuple(shape)), dtype=dtype or default_dtype(), ctx=ctx)
+    array, _ = rand_sparse_ndarray(
+        shape, stype, density, dtype, distribution, modifier_func=modifier_func,
+        shuffle_csr_indices=shuffle_csr_indices, ctx=ctx,
+    )  # fmt: skip
+    return array  # type: ignore[no-any-return]
 
 
 def rand_sparse_ndarray(
@@ -338,29 +337,101 @@ def rand_sparse_ndarray(
     data_init: Any = None, rsp_indices: Any = None, modifier_func: Any = None, shuffle_csr_indices: bool = False,
     ctx: Context | None = None,
 ) -> Any:  # fmt: skip
-    """Not part of this version. Raises: MXNetError always."""
-    raise _no_sparse("rand_sparse_ndarray")
+    """A sparse array of uniform random numbers.
+
+    Args:
+        stype: "csr" or "row_sparse".
+        density: share of the elements (csr) or probability of each row (row_sparse) that is stored; default random.
+        dtype: default float32.
+        distribution: "uniform", or for csr "powerlaw": each row stores twice as many elements as the one before,
+            from the first column on, as long as there are some left.
+        data_init: a number that all stored elements have.
+        rsp_indices: the rows that a row_sparse array stores.
+        modifier_func: called with each stored element; gives the one to store.
+        shuffle_csr_indices: put the columns of each row in disorder.
+        ctx: default the current context.
+    Returns: the array and its parts: (indptr, indices, data), NDArrays, or (data, indices), NumPy arrays.
+    Raises: AssertionError for an unknown storage type or distribution; MXNetError for more rows than a powerlaw array
+        can have elements.
+    """
+    density = np.random.rand() if density is None else density
+    dtype = default_dtype() if dtype is None else dtype
+    distribution = distribution or "uniform"
+    if stype == "row_sparse":
+        if distribution != "uniform":
+            raise AssertionError(f"Distribution {distribution} not supported for row_sparse")
+        rows = np.flatnonzero(np.random.rand(shape[0]) < density) if rsp_indices is None else np.asarray(rsp_indices)
+        values = _modified(np.random.rand(len(rows), *shape[1:]).astype(dtype), data_init, modifier_func)
+        array = nd.sparse.row_sparse_array((values, rows.astype(np.int64)), shape=tuple(shape), dtype=dtype, ctx=ctx)
+        return array, (values, rows)
+    if stype != "csr":
+        raise AssertionError(f"unknown storage type {stype!r}; expected 'csr' or 'row_sparse'")
+    if distribution not in ("uniform", "powerlaw"):
+        raise AssertionError(f"Distribution not supported: {distribution}")
+    height, width = shape
+    count = int(density * height * width)
+    if distribution == "uniform":
+        places = np.sort(np.random.choice(height * width, count, replace=False))
+        rows, columns, values = places // width, places % width, np.random.rand(count)
+    else:
+        sizes = _powerlaw_sizes(height, width, count)
+        rows = np.repeat(np.arange(height), sizes)
+        columns = np.concatenate([np.arange(size) for size in sizes])
+        values = 1 + np.random.uniform(0.001, 2, len(columns))
+    values = _modified(values.astype(dtype), data_init, modifier_func)
+    indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=height))])
+    if shuffle_csr_indices:
+        for start, stop in zip(indptr[:-1], indptr[1:], strict=True):
+            np.random.shuffle(columns[start:stop])
+    array = nd.sparse.csr_matrix((values, columns, indptr), shape=(height, width), dtype=dtype, ctx=ctx)
+    return array, (array.indptr, array.indices, array.data)
+
+
+def _powerlaw_sizes(rows: int, columns: int, count: int) -> list[int]:
+    """How many elements each row stores: one, then up to twice as many as the row before, while some are left."""
+    left = count - rows
+    if left < 0:
+        raise MXNetError(f"powerlaw: {count} elements for {rows} rows; expected one or more for each: raise density.")
+    sizes, most = [], 2
+    for _ in range(rows):
+        more = min(min(columns, most) - 1, left)
+        sizes.append(1 + more)
+        left, most = left - more, most * 2
+    return sizes
+
+
+def _modified(values: np.ndarray[Any, Any], data_init: Any, modifier_func: Any) -> np.ndarray[Any, Any]:
+    if data_init is not None:
+        values[:] = data_init
+    return values if modifier_func is None else assign_each(values, modifier_func)
 
 
 def create_sparse_array(
     shape: Any, stype: str, data_init: Any = None, rsp_indices: Any = None, dtype: Any = None,
     modifier_func: Any = None, density: float = 0.5, shuffle_csr_indices: bool = False,
 ) -> Any:  # fmt: skip
-    """Not part of this version. Raises: MXNetError always."""
-    raise _no_sparse("create_sparse_array")
+    """The array of `rand_sparse_ndarray`, without its parts."""
+    return rand_sparse_ndarray(
+        shape, stype, density, dtype, None, data_init, rsp_indices, modifier_func, shuffle_csr_indices
+    )[0]
 
 
 def create_sparse_array_zd(
     shape: Any, stype: str, density: float, data_init: Any = None, rsp_indices: Any = None, dtype: Any = None,
     modifier_func: Any = None, shuffle_csr_indices: bool = False,
 ) -> Any:  # fmt: skip
-    """Not part of this version. Raises: MXNetError always."""
-    raise _no_sparse("create_sparse_array_zd")
+    """As `create_sparse_array`, but that rsp_indices alone says which rows a row_sparse array stores; None: no row."""
+    if stype == "row_sparse":
+        density = 0.0
+    return create_sparse_array(
+        shape, stype, data_init, rsp_indices, dtype, modifier_func, density, shuffle_csr_indices
+    )
 
 
-def shuffle_csr_column_indices(csr: Any) -> Any:
-    """Not part of this version. Raises: MXNetError always."""
-    raise _no_sparse("shuffle_csr_column_indices")
+def shuffle_csr_column_indices(csr: Any) -> None:
+    """Put the columns of each row of a scipy.sparse.csr_matrix in disorder, in place."""
+    for start, stop in zip(csr.indptr[:-1], csr.indptr[1:], strict=True):
+        np.random.shuffle(csr.indices[start:stop])
 
 
 def create_vector(size: int, dtype: Any = np.int64) -> NDArray:
@@ -469,6 +540,8 @@ def simple_forward(sym: Any, ctx: Context | None = None, is_train: bool = False,
 def _as_ndarray(value: Any, ctx: Context, dtype: Any = None) -> NDArray:
     if isinstance(value, NDArray) and dtype is None:
         return value.as_in_context(ctx)
+    if isinstance(value, NDArray) and value.stype != "default":
+        return value.as_in_context(ctx).astype(dtype)  # type: ignore[no-any-return]
     values = _numpy(value)
     return nd.array(values, ctx=ctx, dtype=values.dtype if dtype is None else dtype)
 
@@ -550,12 +623,10 @@ def check_numeric_gradient(
         grad_nodes: names of the arguments to check, or a dict from name to grad_req; default all.
         use_forward_train: whether differences are taken in training mode.
         ctx: default the current context.
-        grad_stype_dict: must be None; sparse gradients aren't part of this version.
+        grad_stype_dict: storage types of the gradients by name of the argument.
         dtype: float32 or float64 (float16 in principle).
     Raises: AssertionError if a gradient differs; ValueError if names don't fit.
     """
-    if grad_stype_dict:
-        raise _no_sparse("check_numeric_gradient")
     ctx = ctx or default_context()
     eps = default_numeric_eps()[np.dtype(dtype)] if numeric_eps is None else numeric_eps
     arrays = _named(sym.list_arguments(), location, "arguments", ctx, dtype)
@@ -571,7 +642,11 @@ def check_numeric_gradient(
     projection = np.random.normal(0, 0.01, out_shape) + (2 * np.random.randint(0, 2, out_shape) - 1)
     head, weighted = nd.array(projection, ctx=ctx, dtype=dtype), _weighted(sym, out_shape)
     before = {name: np.random.normal(0, 0.01, start[name].shape).astype(start[name].dtype) for name in reqs}
-    gradients = {name: nd.array(value, ctx=ctx, dtype=value.dtype) for name, value in before.items()}
+    stypes = grad_stype_dict or {}
+    gradients = {
+        name: nd.array(value, ctx=ctx, dtype=value.dtype).tostype(stypes.get(name, "default"))
+        for name, value in before.items()
+    }
     executor = weighted.bind(
         ctx, {**arrays, "__projection": head}, gradients, {**dict.fromkeys(arrays, "null"), **reqs}, aux
     )
@@ -631,12 +706,10 @@ def check_symbolic_backward(
         rtol, atol, equal_nan: as for `assert_almost_equal`.
         grad_req: as for `Symbol.bind`.
         ctx: default the current context.
-        grad_stypes: must be None; sparse gradients aren't part of this version.
+        grad_stypes: storage types of the gradients, as a list or by name of the argument.
         dtype: dtype of the arguments that aren't integers.
     Returns: the gradients by name. Raises: AssertionError if one differs; ValueError if names don't fit.
     """
-    if grad_stypes:
-        raise _no_sparse("check_symbolic_backward")
     ctx, names = ctx or default_context(), sym.list_arguments()
     arrays = _named(names, location, "arguments", ctx, dtype)
     aux = _named(sym.list_auxiliary_states(), aux_states, "auxiliary states", ctx, dtype)
@@ -647,7 +720,12 @@ def check_symbolic_backward(
     else:
         reqs = dict(grad_req) if isinstance(grad_req, dict) else dict(zip(names, grad_req, strict=True))
     before = {name: np.random.normal(size=_numpy(value).shape) for name, value in expected.items()}
-    gradients = {name: nd.array(value, ctx=ctx, dtype=dtype) for name, value in before.items()}
+    if not isinstance(grad_stypes, dict):
+        grad_stypes = dict(zip(names, grad_stypes or (), strict=False))
+    gradients = {
+        name: nd.array(value, ctx=ctx, dtype=dtype).tostype(grad_stypes.get(name) or "default")
+        for name, value in before.items()
+    }
     executor = sym.bind(ctx, arrays, gradients, reqs, aux)
     executor.forward(is_train=True)
     if isinstance(out_grads, dict):
@@ -849,18 +927,22 @@ def compare_optimizer(
     Args:
         opt1, opt2: optimizers.
         shape, dtype: of the weights; shape is a list of shapes if ntensors is more than 1.
-        w_stype, g_stype: must be "default".
+        w_stype, g_stype: storage types of weights and gradients.
         rtol, atol: tolerances.
         compare_states: compare the states too.
         ntensors: number of weights, updated together.
-    Raises: AssertionError at a difference; MXNetError for sparse arrays.
+    Raises: AssertionError at a difference.
     """
-    if (w_stype, g_stype) != ("default", "default"):
-        raise _no_sparse("compare_optimizer")
     shapes = list(shape) if isinstance(shape, list) else [shape] * ntensors
-    weights = [nd.array(np.random.uniform(-1, 1, s), dtype=dtype) for s in shapes]
+    if w_stype == "default":
+        weights = [nd.array(np.random.uniform(-1, 1, s), dtype=dtype) for s in shapes]
+    else:
+        weights = [rand_ndarray(s, w_stype, density=1, dtype=dtype) for s in shapes]
     others = [weight.copy() for weight in weights]
-    grads = [nd.array(np.random.uniform(-1, 1, s), dtype=dtype) for s in shapes]
+    if g_stype == "default":
+        grads = [nd.array(np.random.uniform(-1, 1, s), dtype=dtype) for s in shapes]
+    else:
+        grads = [rand_ndarray(s, g_stype, dtype=dtype) for s in shapes]
     indices: Any = list(range(len(shapes)))
     states = [
         [opt.create_state_multi_precision(i, w) for i, w in enumerate(own)]
