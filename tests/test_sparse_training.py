@@ -434,3 +434,12 @@ def test_updates_of_several_weights_take_sparse_arrays():
     assert [array.stype for array in out] == ["row_sparse", "default"]
     assert not weight.asnumpy().any() and not dense.asnumpy().any()
     np.testing.assert_array_equal(mom.asnumpy(), -np.ones((3, 2)))
+
+
+def test_executors_share_sparse_arguments_and_gradients():
+    symbol = mx.sym.dot(mx.sym.var("data", stype="csr"), mx.sym.var("weight", stype="row_sparse"))
+    first = symbol.simple_bind(mx.cpu(), data=(2, 4), weight=(4, 3))
+    second = symbol.simple_bind(mx.cpu(), shared_exec=first, shared_arg_names=["weight"], data=(5, 4), weight=(4, 3))
+    assert second.arg_dict["weight"] is first.arg_dict["weight"]
+    assert second.grad_dict["weight"] is first.grad_dict["weight"]
+    assert second.arg_dict["data"].shape == (5, 4)

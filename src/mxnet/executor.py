@@ -604,13 +604,14 @@ def simple_bind(
     stypes, grad_stypes = infer_storage(symbol, stype_dict or {})
 
     def make(name: str, shape: tuple[int, ...], dtype: Any, shared: dict[str, NDArray]) -> NDArray:
-        if stypes[name] != "default":
-            return zeros(shape, ctx, dtype, stype=stypes[name])
         if shared_buffer is not None and name in shared_buffer and name in shared:
             return shared[name]
         existing = shared.get(name)
-        if existing is not None and existing.shape == shape and dtype_name(existing.dtype) == dtype_name(dtype):
-            return existing
+        if existing is not None and (existing.shape, existing.stype) == (shape, stypes[name]):
+            if dtype_name(existing.dtype) == dtype_name(dtype):
+                return existing
+        if stypes[name] != "default":
+            return zeros(shape, ctx, dtype, stype=stypes[name])
         return _from_buffer(name, shape, dtype, shared_buffer, ctx)
 
     shareable = set(shared_arg_names or ())
@@ -626,10 +627,10 @@ def simple_bind(
     for name, shape, dtype, req in zip(names, arg_shapes, arg_types, reqs, strict=True):
         if req == "null":
             grads.append(None)
+        elif name in old_grads and (old_grads[name].shape, old_grads[name].stype) == (shape, grad_stypes[name]):
+            grads.append(old_grads[name])
         elif grad_stypes[name] != "default":
             grads.append(zeros(shape, ctx, dtype, stype=grad_stypes[name]))
-        elif name in old_grads and old_grads[name].shape == shape:
-            grads.append(old_grads[name])
         else:
             grads.append(_from_buffer(f"grad of {name}", shape, dtype, shared_buffer, ctx))
     aux = [make(n, s, d, old_aux) for n, s, d in zip(aux_names, aux_shapes, aux_types, strict=True)]

@@ -10,6 +10,7 @@ from pathlib import Path
 os.environ["MXNET_STORAGE_FALLBACK_LOG_VERBOSE"] = "0"
 os.environ["MXNET_SUBGRAPH_VERBOSE"] = "0"
 
+import mxnet as mx
 from sparse_symbol_cases import CASES, namespace, run
 
 
@@ -18,8 +19,6 @@ def apart(case):
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
-        import mxnet as mx
-
         try:
             result = run(mx, case, namespace(mx))
         except Exception as error:
