@@ -269,7 +269,7 @@ def test_csv_refuses_what_does_not_fit(tmp_path):
         CSVIter(path, (4,), 1, label_csv=str(bad))
 
 
-@pytest.mark.parametrize("name", ["ImageRecordIter", "ImageDetRecordIter", "LibSVMIter", "ImageRecordUInt8Iter_v1"])
+@pytest.mark.parametrize("name", ["ImageRecordIter", "ImageDetRecordIter", "ImageRecordUInt8Iter_v1"])
 def test_iterators_that_come_later_say_so(name):
     with pytest.raises(MXNetError, match=rf"{name}.*docs/status.md"):
         getattr(mx.io, name)(data_shape=(1,), batch_size=1)
