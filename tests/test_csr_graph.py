@@ -167,6 +167,24 @@ def test_getnnz_of_columns():
     assert C.getnnz(matrix, axis=1, out=out) is out and out.asnumpy().tolist() == [2, 1]
 
 
+def test_edges_are_found_alike_one_by_one_and_all_at_once():
+    graph = random_graph(30, 4, seed=3)
+    indptr, columns = graph.indptr.asnumpy(), graph.indices.asnumpy()
+    shuffled = np.concatenate([columns[a:b][::-1] for a, b in zip(indptr[:-1], indptr[1:], strict=True)])
+    unordered = mx.nd.sparse.csr_matrix((np.arange(120)[::-1], shuffled, indptr), shape=(30, 30), dtype="int64")
+    random = np.random.RandomState(4)
+    u, v = random.randint(0, 30, 200), random.randint(-3, 33, 200)
+    for matrix in (graph, unordered):
+        dense = np.full((30, 30), -1)
+        for row in range(30):
+            part = slice(indptr[row], indptr[row + 1])
+            dense[row, matrix.indices.asnumpy()[part]] = matrix.data.asnumpy()[part]
+        expected = [dense[a, b] if 0 <= b < 30 else -1 for a, b in zip(u, v, strict=True)]
+        together = C.edge_id(matrix, vertices(*u), vertices(*v)).asnumpy().tolist()
+        apart = [C.edge_id(matrix, vertices(a), vertices(b)).asscalar() for a, b in zip(u, v, strict=True)]
+        assert together == apart == expected and max(expected) > 0
+
+
 def test_more_than_one_graph_is_made_compact():
     graph = random_graph(12, 3)
     found = C.dgl_csr_neighbor_uniform_sample(graph, vertices(0, 4), vertices(2), num_neighbor=2, max_num_vertices=12)

@@ -138,7 +138,8 @@ def test_what_is_no_python_file_is_refused(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "needs"),
-    [("_TensorRT", "TensorRT"), ("CuDNNBatchNorm", "use BatchNorm"), ("_FusedOp", "CUDA"), ("_contrib_tvm_vadd", "TVM"),
+    [("_TensorRT", "TensorRT"), ("CuDNNBatchNorm", "use BatchNorm"), ("_FusedOp", "CUDA"),
+     ("_sg_mkldnn_conv", "MKLDNN"), ("_contrib_tvm_vadd", "TVM"),
      ("_contrib_intgemm_prepare_data", "intgemm"), ("_contrib_mrcnn_mask_target", "CUDA")],
 )  # fmt: skip
 def test_operators_of_special_builds_say_what_they_need(name, needs):

@@ -145,10 +145,22 @@ def edge_id(data: Tensor, u: Tensor, v: Tensor) -> Tensor:
         raise MXNetError(
             f"{name}: u has shape {tuple(u.shape)}, v {tuple(v.shape)}; expected (edges,), one for both."
         )
-    _check_vertices(name, "u", u.long(), data.shape[0])
-    places, entries = _rows_of(data, u.long())
-    hit = data.col_indices()[entries] == v.long()[places]
+    u, v = u.long(), v.long()
+    _check_vertices(name, "u", u, data.shape[0])
     result = torch.full(u.shape, -1, dtype=data.dtype, device=data.device)
+    counts, stored = data.crow_indices().diff(), data.values().numel()
+    if stored and int(counts[u].sum()) > stored:  # it pays to look at the whole matrix
+        width = data.shape[1]
+        keys = torch.repeat_interleave(torch.arange(data.shape[0], device=data.device) * width, counts)
+        keys, values, wanted = keys + data.col_indices(), data.values(), u * width + v
+        if not bool((keys[1:] >= keys[:-1]).all()):
+            keys, order = keys.sort(stable=True)
+            values = values[order]
+        entries = torch.searchsorted(keys, wanted).clamp_(max=stored - 1)
+        hit = (keys[entries] == wanted) & (v >= 0) & (v < width)
+        return torch.where(hit, values[entries], result)
+    places, entries = _rows_of(data, u)
+    hit = data.col_indices()[entries] == v[places]
     result[places[hit]] = data.values()[entries[hit]]
     return result
 

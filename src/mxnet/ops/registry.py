@@ -568,6 +568,10 @@ _ELSEWHERE = {
         for prefix in ("_contrib_intgemm_", "_npx_intgemm_")
         for name in ("fully_connected", "maxabsolute", "prepare_data", "prepare_weight", "take_weight")
     },
+    **{
+        f"_sg_mkldnn_{name}": ("its back end MKLDNN", "load the symbol from before it was partitioned")
+        for name in ("conv", "fully_connected", "selfatt_qk", "selfatt_valatt")
+    },
     "_contrib_mrcnn_mask_target": ("CUDA", "compute the targets with contrib.ROIAlign of the masks"),
 }
 
