@@ -417,3 +417,45 @@ def test_apply_visits_children_first():
     net = small_net()
     net.apply(lambda block: seen.append(type(block).__name__))
     assert seen[-1] == "HybridSequential" and seen.count("Dense") == 2
+
+
+class AsksForTheMode(mx.gluon.HybridBlock):
+    def forward(self, x):
+        return x * 2 if autograd.is_training() else x
+
+
+def test_a_traced_forward_may_ask_for_the_mode():
+    net = AsksForTheMode()
+    net.hybridize()
+    x = mx.nd.array([1.0, 2.0])
+    assert net(x).asnumpy().tolist() == [1, 2]
+    with autograd.record():
+        assert net(x).asnumpy().tolist() == [2, 4]
+    assert net(x).asnumpy().tolist() == [1, 2]
+
+
+def test_a_traced_forward_may_make_constant_arrays():
+    class Shifted(mx.gluon.HybridBlock):
+        def forward(self, x):
+            return x * mx.nd.ones((1, 3)) + mx.nd.full((1, 3), 5) - mx.nd.zeros((2, 1)) + mx.nd.arange(3)
+
+    net = Shifted()
+    net.hybridize()
+    assert net(mx.nd.zeros((2, 3))).asnumpy().tolist() == [[5, 6, 7], [5, 6, 7]]
+
+
+def test_what_a_graph_cannot_hold_is_refused_with_file_line_and_remedy():
+    class Branches(mx.gluon.HybridBlock):
+        def hybrid_forward(self, F, x):
+            return x if x.sum() > 0 else -x
+
+    class TakesTensors(mx.gluon.HybridBlock):
+        def forward(self, x):
+            x.as_torch().add_(1)
+            return x
+
+    for block, what in ((Branches(), "a symbol has no values"), (TakesTensors(), "as_torch")):
+        block.hybridize()
+        with pytest.raises(mx.MXNetError, match=rf"test_gluon_block\.py:\d+: .*{what}|{what}.*") as caught:
+            block(mx.nd.ones(2))
+        assert "test_gluon_block.py:" in str(caught.value) and "where" in str(caught.value)

@@ -32,13 +32,13 @@ _NOT_IN_GRAPH = (
 
 
 def is_recording() -> bool:
-    """Whether this thread records operators."""
-    return STATE.recording
+    """Whether this thread records operators; while a hybridized block is traced, whether the call it is for did."""
+    return STATE.recording if STATE.tracer is None else STATE.tracer.recording
 
 
 def is_training() -> bool:
-    """Whether operators of this thread run in training mode."""
-    return STATE.training
+    """Whether operators of this thread run in training mode; while a block is traced, whether those of the call did."""
+    return STATE.training if STATE.tracer is None else STATE.tracer.training
 
 
 def set_recording(is_recording: bool) -> bool:

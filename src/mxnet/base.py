@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,19 @@ class MXNetError(RuntimeError):
     """The error that MXNet raises: a bad argument, shape, dtype, device, file or graph."""
 
 
+_PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+
+
+def users_line() -> str:
+    """File and line of the innermost frame outside this package."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        if not frame.f_code.co_filename.startswith((_PACKAGE, "<operator")):
+            return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        frame = frame.f_back  # type: ignore[assignment]
+    return "unknown place"
+
+
 class NotImplementedForSymbol(MXNetError):
     """A method of NDArray that has no counterpart on Symbol was called on a Symbol."""
 
@@ -23,6 +37,7 @@ class NotImplementedForSymbol(MXNetError):
         self.function = getattr(function, "__name__", str(function))
         self.alias = alias
         self.args = tuple(str(type(arg)) for arg in args)
+        self._line = users_line()
 
     def __str__(self) -> str:
         message = f"Function {self.function}"
@@ -30,7 +45,10 @@ class NotImplementedForSymbol(MXNetError):
             message += f" (namely operator {self.alias!r})"
         if self.args:
             message += f" with arguments ({', '.join(self.args)})"
-        return message + " is not implemented for Symbol and only available in NDArray."
+        return (
+            f"{message} is not implemented for Symbol and only available in NDArray. {self._line}: a symbol has no "
+            "values; compute with operators such as where or contrib.cond, or decide outside of the graph."
+        )
 
 
 class NotSupportedForSparseNDArray(MXNetError):
@@ -41,6 +59,7 @@ class NotSupportedForSparseNDArray(MXNetError):
         self.function = function.__name__
         self.alias = alias
         self.args = tuple(str(type(arg)) for arg in args)
+        self._line = users_line()
 
     def __str__(self) -> str:
         message = f"Function {self.function}"

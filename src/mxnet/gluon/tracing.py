@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from .. import autograd
-from ..base import MXNetError
+from ..base import MXNetError, users_line
 from ..ndarray import NDArray
 from ..ndarray.recording import STATE
 from ..ops.registry import Attrs, Operator
 from ..symbol import Symbol
 from ..symbol.symbol import compose
-
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-
-
-def _users_line() -> str:
-    """File and line of the innermost frame outside this package."""
-    frame = sys._getframe(1)
-    while frame is not None:
-        if not frame.f_code.co_filename.startswith((_PACKAGE, "<operator")):
-            return f"{frame.f_code.co_filename}:{frame.f_lineno}"
-        frame = frame.f_back  # type: ignore[assignment]
-    return "unknown place"
 
 
 class Tracer:
@@ -34,6 +20,7 @@ class Tracer:
     def __init__(self, inputs: Sequence[NDArray], variables: Sequence[Symbol]):
         self._symbols = {id(array): variable for array, variable in zip(inputs, variables, strict=True)}
         self._alive: list[Any] = list(inputs)
+        self.recording, self.training = STATE.recording, STATE.training  # of the call that the graph is made for
 
     def symbol_of(self, array: NDArray) -> Symbol:
         """The symbol for an array of the traced computation.
@@ -68,7 +55,7 @@ class Tracer:
         Raises: MXNetError naming the user's line.
         """
         raise MXNetError(
-            f"{_users_line()}: a hybridized forward can't use {what}: its result would be frozen into the graph. "
+            f"{users_line()}: a hybridized forward can't use {what}: its result would be frozen into the graph. "
             f"Remedy: {remedy}; or don't hybridize this block."
         )
 

@@ -146,6 +146,7 @@ class NDArray:
 
     def as_torch(self) -> Tensor:
         """The values as a torch tensor that shares memory and is not tracked by autograd."""
+        self._refuse_in_trace("the values of an array (as_torch)")
         return self._data
 
     def _refuse_in_trace(self, what: str) -> None:
@@ -193,6 +194,7 @@ class NDArray:
         return array if dtype is None else array.astype(dtype, copy=False)
 
     def __dlpack__(self, **kwargs: Any) -> Any:
+        self._refuse_in_trace("the values of an array (DLPack)")
         return self._data.__dlpack__(**kwargs)
 
     def __dlpack_device__(self) -> Any:
@@ -200,10 +202,12 @@ class NDArray:
 
     def to_dlpack_for_read(self) -> Any:
         """A DLPack capsule that shares memory; the receiver must not write."""
+        self._refuse_in_trace("the values of an array (DLPack)")
         return torch.utils.dlpack.to_dlpack(self._data)
 
     def to_dlpack_for_write(self) -> Any:
         """A DLPack capsule that shares memory; what the receiver writes is seen here."""
+        self._refuse_in_trace("the values of an array (DLPack)")
         return torch.utils.dlpack.to_dlpack(self._data)
 
     def __getstate__(self) -> dict[str, Any]:
