@@ -627,7 +627,7 @@ class HybridBlock(Block):
         return OptimizedGraph(out.graph, set(out.list_inputs()) - inputs, transforms[-1] if transforms else None)
 
     def _select_trace(self, args: Sequence[Any]) -> None:
-        """Use the graph of a forward method that was traced for these shapes and this mode; its code may ask for both."""
+        """Use the graph of a forward method traced for these shapes and this mode: its code may ask for them."""
         flat = _flatten(args, "input")[0]
         key = (STATE.recording, STATE.training, *(None if x is None else (x.shape, x.dtype) for x in flat))
         state = self._traces.get(key)
