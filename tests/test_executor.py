@@ -101,6 +101,32 @@ def test_backward_again_gives_the_same_and_leaves_states_and_random_numbers():
     assert np.array_equal(mx.nd.random.uniform(shape=(2,)).asnumpy(), expected)
 
 
+@pytest.mark.parametrize("mode", ["gru", "lstm", "rnn_tanh"])
+def test_gradients_of_recurrent_layers_are_the_imperative_ones(mode):
+    # the steps of a GRU change their gates in place, which must not be read again afterwards
+    gates = {"gru": 3, "lstm": 4, "rnn_tanh": 1}[mode]
+    names = ["data", "parameters", "state"] + ["state_cell"] * (mode == "lstm")
+    shapes = [(5, 2, 4), (gates * 3 * (4 + 3 + 2),), (1, 2, 3), (1, 2, 3)]
+    random = np.random.RandomState(0)
+    arrays = [mx.nd.array(random.uniform(-1, 1, shape)) for shape, _ in zip(shapes, names, strict=False)]
+    options = {"state_size": 3, "num_layers": 1, "mode": mode, "state_outputs": True}
+    for array in arrays:
+        array.attach_grad()
+    with mx.autograd.record():
+        expected = mx.nd.RNN(*arrays, **options)
+    heads = [mx.nd.array(random.uniform(-1, 1, out.shape)) for out in expected]
+    mx.autograd.backward(expected, heads)
+    symbol = mx.sym.RNN(*map(mx.sym.var, names), **options)
+    executor = symbol.simple_bind(mx.cpu(), **dict(zip(names, shapes, strict=False)))
+    for name, array in zip(names, arrays, strict=True):
+        executor.arg_dict[name][:] = array
+    for _ in range(2):
+        executor.forward(is_train=True)
+        executor.backward(heads)
+        for name, array in zip(names, arrays, strict=True):
+            np.testing.assert_array_equal(executor.grad_dict[name].asnumpy(), array.grad.asnumpy())
+
+
 def test_backward_again_leaves_auxiliary_states():
     executor = bound(NORM)
     executor.forward(is_train=True)

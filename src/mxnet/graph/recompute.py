@@ -41,6 +41,7 @@ class Forward:
         self.touching: dict[int, list[int]] = {}
         self.last_read: dict[int, int] = {}
         changed_inputs = set()
+        last_write = {s: number for number, instruction in enumerate(self.instructions) for s in instruction.writes}
         for number, instruction in enumerate(self.instructions):
             for value in instruction.reads:
                 self.last_read[storage_of[value]] = number
@@ -62,7 +63,11 @@ class Forward:
             for number in numbers:
                 instruction = self.instructions[number]
                 beside = not hasattr(instruction.call.function, "_schema") and instruction.call.random
-                if beside or any(storage_of[value] in changed_inputs for value in instruction.reads):
+                changed = (
+                    source in changed_inputs or (source != storage and last_write.get(source, -1) > number)
+                    for source in (storage_of[value] for value in instruction.reads)
+                )  # what was read isn't there any more
+                if beside or any(changed):
                     self.fixed.add(storage)
         read = {storage_of[v] for i in lowered.instructions[lowered.num_forward :] for v in i.reads}
         self.needed = [storage for storage in self.makers if storage in read]
