@@ -69,6 +69,7 @@ def share_batch(
     return ins, outs
 
 
+@lru_cache(maxsize=4096)
 def _weight_shape(
     name: str, data: Shape, kernel: Shape, num_filter: int, num_group: int, layout: str | None, transposed: bool
 ) -> Shape:
@@ -216,7 +217,7 @@ def deconvolution(
         data, weight = data.movedim(-1, 1), weight.movedim(-1, 1)
     padding, extra = _output_padding(tuple(data.shape[2:]), kernel, stride, dilate, pad, adj, target_shape)
     transpose = _TRANSPOSE[len(kernel)]
-    if any(e >= s for e, s in zip(extra, stride, strict=True)):  # only from target_shape
+    if any(target_shape) and any(e >= s for e, s in zip(extra, stride, strict=True)):
         out = transpose(data, weight, bias, stride, 0, 0, num_group, dilate)
         for axis, (start, size) in enumerate(zip(padding, target_shape, strict=True), 2):
             out = out.narrow(axis, start, size)
