@@ -11,7 +11,7 @@ def measurements(quick: bool) -> list[Measurement]:
     """One for each network, batch and engine."""
     batches, size = ((1,), 96) if quick else ((1, 16), 224)
     return [
-        job(network, (batch, 3, size, size), engine, rounds=5 if quick else 15)
+        job(network, (batch, 3, size, size), engine, rounds=5 if quick else 11)
         for network in ("resnet50_v1", "mobilenetv2_1.0")
         for batch in batches
         for engine in ("onnxruntime", "openvino")

@@ -23,8 +23,8 @@ from ..base import MXNetError
 from ..graph.creation import has_unknown_sizes, resolve_creation
 from ..graph.graph import Graph, Node, Value
 from ..graph.infer import infer_dtypes, infer_shapes
-from ..ops.dtypes import TORCH_DTYPES
-from ..ops.registry import Attrs, PartialShape
+from ..ops.dtypes import DTYPE_NAMES, TORCH_DTYPES
+from ..ops.registry import Attrs, Operator, PartialShape, all_operators
 from .builder import Array, Builder, Untranslatable
 
 _Rule = TypeVar("_Rule", bound=Callable[..., Any])
@@ -73,9 +73,8 @@ def translates(*names: str, when: Callable[[Attrs], bool] = lambda attrs: True) 
 
 def translated_operators() -> list[str]:
     """The names of all operators that have a translation, in alphabetical order."""
-    from ..ops.registry import all_operators
-
-    return sorted(op.name for op in all_operators() if op.name in _TRANSLATIONS or _is_foldable(op, {}, 0))
+    names = {op.name for op in all_operators() if _makes_a_constant(op)}
+    return sorted(names | SHAPE_ONLY | set(_TRANSLATIONS))
 
 
 def can_translate(node: Node) -> bool:
@@ -85,12 +84,12 @@ def can_translate(node: Node) -> bool:
     found = _TRANSLATIONS.get(node.op.name)
     if found is not None:
         return found.when(node.attrs)
-    return node.op.name in SHAPE_ONLY or _is_foldable(node.op, node.attrs, len(node.inputs))
+    return node.op.name in SHAPE_ONLY or _makes_a_constant(node.op)
 
 
-def _is_foldable(op: Any, attrs: Attrs, num_inputs: int) -> bool:
-    """Whether the operator makes one and the same array at every run, from its attributes."""
-    return op.creates and not op.inputs and not op.random and not op.dynamic and num_inputs == 0
+def _makes_a_constant(op: Operator) -> bool:
+    """Whether the operator makes the same array at every run, from its attributes alone."""
+    return op.creates and not op.inputs and not op.random and not op.dynamic
 
 
 def translate(
@@ -115,7 +114,7 @@ def translate(
             "leave them out of the part that is translated."
         )
     known = {**shapes, **{key: tuple(value.shape) for key, value in constants.items()}}
-    dtypes = {**dtypes, **{key: _dtype(value) for key, value in constants.items()}}
+    dtypes = {**dtypes, **{key: DTYPE_NAMES[value.dtype] for key, value in constants.items()}}
     kinds = infer_dtypes(graph, dtypes)
     sizes = infer_shapes(graph, known, {value: kind for value, kind in kinds.items() if kind})
     if has_unknown_sizes(graph):
@@ -167,12 +166,6 @@ def _described(node: Node) -> str:
     return f"{node.op.name} {node.name!r}" + (f" ({shown})" if shown else "")
 
 
-def _dtype(value: Tensor) -> str:
-    from ..ops.dtypes import DTYPE_NAMES
-
-    return DTYPE_NAMES[value.dtype]
-
-
 def _as_output(builder: Builder, array: Array, name: str) -> Array:
     """The array under a name of its own, by a node that hands it on; runtimes leave such nodes out."""
     proto = onnx.helper.make_node("Identity", [array.name], [builder.unique(name)], name=f"{name}_as_output")
@@ -220,7 +213,7 @@ def _fold(node: Node, inputs: list[Array]) -> list[Tensor] | None:
     taken = sum(item.numel() * item.element_size() for item in tensors if item is not None)
     if inputs and size > max(_LARGEST_FOLDED, taken) and op.name in _TRANSLATIONS:
         return None
-    return [item.clone() if any(item is tensor for tensor in tensors) else item for item in results]
+    return results
 
 
 from . import translations  # noqa: E402, F401  # registers all
