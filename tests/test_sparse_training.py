@@ -443,3 +443,40 @@ def test_executors_share_sparse_arguments_and_gradients():
     assert second.arg_dict["weight"] is first.arg_dict["weight"]
     assert second.grad_dict["weight"] is first.grad_dict["weight"]
     assert second.arg_dict["data"].shape == (5, 4)
+
+
+def test_loops_in_graphs_with_sparse_gradients():
+    ids, weight = mx.sym.var("ids"), mx.sym.var("weight")
+    rows = mx.sym.Embedding(ids, weight, input_dim=6, output_dim=2, sparse_grad=True)
+    sums, _ = mx.sym.contrib.foreach(lambda x, s: (x + s, x + s), rows, mx.sym.zeros((2,)))
+    executor = sums.simple_bind(mx.cpu(), {"weight": "write"}, ids=(3,))
+    executor.arg_dict["weight"][:] = np.arange(12).reshape(6, 2)
+    (output,) = executor.forward(is_train=True, ids=nd.array([1, 4, 1]))
+    executor.backward(nd.ones((3, 2)))
+    np.testing.assert_array_equal(output.asnumpy(), [[2, 3], [10, 12], [12, 15]])
+    gradient = executor.grad_dict["weight"]
+    assert gradient.indices.asnumpy().tolist() == [1, 4]
+    assert gradient.data.asnumpy().tolist() == [[4, 4], [2, 2]]
+
+
+def test_recorded_sparse_computations_are_symbols_too():
+    weight = sparse.row_sparse_array(np.ones((4, 2), "float32"))
+    weight.attach_grad()
+    data = sparse.csr_matrix(np.eye(3, 4, dtype="float32"))
+    with autograd.record():
+        result = sparse.dot(data, sparse.square(weight))
+    symbol = autograd.get_symbol(result)
+    assert symbol.list_arguments() == ["null0", "var0"]
+    (again,) = symbol.eval(null0=data, var0=weight)
+    np.testing.assert_array_equal(again.asnumpy(), result.asnumpy())
+
+
+def test_gradients_of_rules_cannot_be_differentiated_again():
+    weight = nd.ones((4, 2))
+    weight.attach_grad(stype="row_sparse")
+    with autograd.record():
+        result = sparse.dot(sparse.csr_matrix(np.eye(2, 4, dtype="float32")), weight)
+        gradient = autograd.grad(result**2, [weight], create_graph=True)[0]
+        total = gradient.tostype("default").sum()
+    with pytest.raises(MXNetError, match="not in a computational graph"):
+        total.backward()
