@@ -250,6 +250,8 @@ example(
     no_bias=True, layout="NHWC", add=True, data=1, gradient=False,
 )
 example("_fused_fully_connected", (2, 3), (4, 3), (4,), num_hidden=4, activation="tanh", data=1)
+example("_fused_affine", (2, 3, 4), (3,), (3,), activation="tanh", data=1)
+example("_fused_affine", (2, 3, 4), (4,), (4,), axis=-1, activation="relu", gradient=False, data=1)
 example("_channels_last _channels_first", (1, 2, 3, 4))
 example("_constant", value=(1.5, 2.5), shape=(1, 2), dtype="float32")
 example("Convolution", (1, 4, 7), (4, 2, 3), kernel=(3,), num_filter=4, num_group=2, no_bias=True, dilate=(2,), data=1)

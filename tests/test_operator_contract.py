@@ -35,7 +35,8 @@ WITHOUT_EXAMPLE |= {op.name for op in OPERATORS.values() if op.takes_subgraphs}
 #: not among the forward operators of MXNet 1.9.1 (some are MXNet 2's, some mx.np's)
 OURS = {
     "log_sigmoid", "mish", "cumsum", "_backward_gather_nd", "_channels_first", "_channels_last", "_compiled_subgraph",
-    "_constant", "_fused_convolution", "_fused_fully_connected", "_pack_convolution_weight", "_pack_linear_weight",
+    "_constant", "_fused_affine", "_fused_convolution", "_fused_fully_connected", "_pack_convolution_weight",
+    "_pack_linear_weight",
 }  # fmt: skip
 #: MXNet declares them as required, but takes the value given here when they are missing
 DEFAULTED = {("smooth_l1", "scalar"): 1.0}

@@ -18,6 +18,7 @@ from mxnet.graph.graph import Graph, Node, Value, check
 from mxnet.graph.infer import infer_dtypes, infer_shapes, is_known
 from mxnet.graph.lowering import lower
 from mxnet.graph.passes import (
+    affine_batch_norm,
     choose_layout,
     fold_batch_norm,
     fold_constants,
@@ -213,6 +214,30 @@ def test_batch_norm_that_cannot_be_folded_stays(text):
     graph = Graph.parse(text)
     names = {node.name for node in graph.variables} - {"x"}
     assert str(fold_batch_norm(graph, names)) == str(graph)
+
+
+@pytest.mark.parametrize("tail", ["", "b = relu(n)", "b = tanh(n)", "b = clip(n; a_min=0, a_max=6)"])
+@pytest.mark.parametrize(("shape", "axis"), [((2, 3, 4, 5), 1), ((2, 3, 4, 5), 3), ((2, 3), -1), ((4, 3, 5), 0)])
+def test_other_batch_norm_becomes_a_factor_and_an_offset(shape, axis, tail):
+    text = f"a = exp(x)\nn = BatchNorm(a, g, beta, mean, var; axis={axis}, fix_gamma=False)\n{tail}\n"
+    graph, values = parsed(f"{text}return {'b' if tail else 'n'}", {"x": shape})
+    expected = run(graph, values)
+    changed = fuse_tails(affine_batch_norm(graph))
+    check(changed)
+    assert operators(changed)[-1] == "_fused_affine" and "BatchNorm" not in operators(changed)
+    assert_close(run(changed, values), expected)
+    found, prologue, main = optimized(graph, values, {"g", "beta", "mean", "var"}, True)
+    assert_close(found, expected)
+    assert operators(main) == ["exp", "_fused_affine"]
+
+
+def test_batch_norm_whose_statistics_are_shown_or_computed_stays():
+    for text in (
+        "n, n_1 = BatchNorm(x, g, b, mean, var)\nreturn n, n_1",
+        "s = exp(x)\nn = BatchNorm(x, s, b, mean, var; fix_gamma=False)\nreturn n",
+    ):
+        graph = Graph.parse(text)
+        assert str(affine_batch_norm(graph, {"g", "b", "mean", "var"})) == str(graph)
 
 
 ACTIVATIONS = [

@@ -21,7 +21,7 @@ from .attributes import DType, Shape
 from .convolution import _convolve, _weight_shape, check_geometry, share_batch
 from .dtypes import torch_dtype
 from .fully_connected import fully_connected
-from .inference import product, unify
+from .inference import normalize_axis, product, unify
 from .registry import PartialShape, operator
 
 FusedActivation = Literal[
@@ -235,6 +235,44 @@ def _(
         inputs, outputs, num_hidden=num_hidden, flatten=flatten, no_bias=no_bias
     )
     return found
+
+
+@operator("_fused_affine")
+def fused_affine(
+    data: Tensor, factor: Tensor, offset: Tensor, *, axis: int = 1, activation: FusedActivation = "none",
+    alpha: float = 0.0, beta: float = 0.0,
+) -> Tensor:  # fmt: skip
+    """``activation(data * factor + offset)`` with a factor and an offset for each channel.
+
+    Args:
+        data: any shape, with the channels at axis.
+        factor, offset: (channels,).
+        activation, alpha, beta: as of _fused_convolution.
+    Returns: of the shape of data.
+    """
+    axis = normalize_axis(axis, data.ndim, "_fused_affine")
+    for name, values in (("factor", factor), ("offset", offset)):
+        if values.shape != (data.shape[axis],):
+            raise MXNetError(
+                f"_fused_affine: {name} has shape {tuple(values.shape)}; expected ({data.shape[axis]},) for data of "
+                f"shape {tuple(data.shape)} with the channels at axis {axis}."
+            )
+    if axis != data.ndim - 1:
+        shape = (-1, *(1,) * (data.ndim - 1 - axis))
+        factor, offset = factor.view(shape), offset.view(shape)
+    out = torch.addcmul(offset, data, factor)
+    if activation == "relu" and not out.requires_grad:
+        return out.relu_()
+    return _FUNCTIONS[activation](out, alpha, beta)
+
+
+@fused_affine.infer_shape
+def _(
+    inputs: Sequence[PartialShape], outputs: Sequence[PartialShape], *, axis: int, **_: Any
+) -> tuple[list[PartialShape], list[PartialShape]]:
+    data = unify(inputs[0], outputs[0])
+    channels = None if data is None else (data[normalize_axis(axis, len(data), "_fused_affine")],)
+    return [data, unify(inputs[1], channels), unify(inputs[2], channels)], [data]
 
 
 def _is_packable(weight: Tensor) -> bool:

@@ -1,10 +1,11 @@
 """Passes: pure functions from graph to graph, one in each file.
 
 Exact ones give the same bits: remove_dead, merge_equal, fold_constants, split_prologue. The fusing ones, for
-inference, change how results are rounded: fold_batch_norm, fuse_tails, choose_layout, pack_weights, work_in_place.
-partition puts together what a backend can run.
+inference, change how results are rounded: fold_batch_norm, affine_batch_norm, fuse_tails, choose_layout, pack_weights,
+work_in_place. partition puts together what a backend can run.
 """
 
+from .affine_batch_norm import affine_batch_norm
 from .choose_layout import choose_layout
 from .fold_batch_norm import fold_batch_norm
 from .fold_constants import fold_constants
@@ -18,7 +19,7 @@ from .split_prologue import prologue_names, split_prologue
 from .work_in_place import work_in_place
 
 __all__ = [
-    "choose_layout", "fill_in_sizes", "fold_batch_norm", "fold_constants", "fuse_layers",
+    "affine_batch_norm", "choose_layout", "fill_in_sizes", "fold_batch_norm", "fold_constants", "fuse_layers",
     "fuse_tails", "merge_equal", "optimize_inference", "pack_weights", "partition",
     "prologue_names", "remove_dead", "simplify", "split_prologue", "work_in_place",
 ]  # fmt: skip

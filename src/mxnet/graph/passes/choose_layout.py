@@ -11,8 +11,8 @@ from .uses import apply
 
 #: operators that take images in either order of memory and give them back in the same
 _FOLLOW = {
-    "BatchNorm", "BatchNorm_v1", "Concat", "LeakyReLU", "Pooling", "UpSampling", "broadcast_add", "broadcast_div",
-    "broadcast_mul", "broadcast_sub", "_contrib_AdaptiveAvgPooling2D",
+    "BatchNorm", "BatchNorm_v1", "Concat", "Deconvolution", "LeakyReLU", "Pooling", "UpSampling", "broadcast_add",
+    "broadcast_div", "broadcast_mul", "broadcast_sub", "_contrib_AdaptiveAvgPooling2D", "_fused_affine",
 }  # fmt: skip
 _TO_FIRST, _TO_LAST = "(0, 3, 1, 2)", "(0, 2, 3, 1)"
 
@@ -92,6 +92,6 @@ def _follows(node: Node) -> bool:
     attrs = node.attrs
     if node.op.name == "Concat":
         return bool(attrs["dim"] == 1)
-    if node.op.name == "BatchNorm":
+    if "axis" in attrs:
         return bool(attrs["axis"] == 1)
     return attrs.get("layout") in (None, "NCHW")

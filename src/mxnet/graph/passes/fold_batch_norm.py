@@ -8,7 +8,7 @@ from ...ops.registry import get_operator
 from ..graph import Graph, Node, Value
 from .uses import apply, count_uses, depend_on
 
-_NORMS = {"BatchNorm", "BatchNorm_v1", "_contrib_BatchNormWithReLU", "_contrib_SyncBatchNorm"}
+NORMS = {"BatchNorm", "BatchNorm_v1", "_contrib_BatchNormWithReLU", "_contrib_SyncBatchNorm"}
 _LAYERS = {"Convolution", "Convolution_v1", "Deconvolution", "FullyConnected"}
 
 
@@ -42,7 +42,7 @@ def fold_batch_norm(graph: Graph, parameters: Collection[str] | None = None) -> 
 
     def choose(node: Node) -> Node | Value:
         original = next(originals)
-        if node.op is None or node.op.name not in _NORMS:
+        if node.op is None or node.op.name not in NORMS:
             return node
         layer = original.inputs[0]
         if layer.node.op is None or layer.node.op.name not in _LAYERS or uses[layer] != 1:
@@ -74,20 +74,30 @@ def _shape_of_factors(layer: Node, axis: int) -> tuple[int, ...] | None:
     return (*(1,) * (ndim - 1), -1) if last else (1, -1, *(1,) * (ndim - 2))
 
 
+def factors_of(norm: Node) -> Value:
+    """By what normalisation multiplies each channel."""
+    _, gamma, _, _, var = norm.inputs
+    shifted = apply(f"{norm.name}_var", "_plus_scalar", var, scalar=norm.attrs["eps"])
+    scale = apply(f"{norm.name}_rsqrt", "rsqrt", shifted)
+    return scale if norm.attrs["fix_gamma"] else apply(f"{norm.name}_scale", "elemwise_mul", scale, gamma)
+
+
+def offsets_of(norm: Node, mean: Value, scale: Value) -> Value:
+    """What is added to each channel then, where mean is to become 0 before beta."""
+    offset = apply(f"{norm.name}_offset", "elemwise_mul", mean, scale)
+    return apply(f"{norm.name}_bias", "elemwise_sub", norm.inputs[2], offset)
+
+
 def _folded(norm: Node, layer: Node, rows: tuple[int, ...]) -> Value:
     assert layer.op is not None and norm.op is not None
     name = norm.name
-    _, gamma, beta, mean, var = norm.inputs
-    shifted = apply(f"{name}_var", "_plus_scalar", var, scalar=norm.attrs["eps"])
-    scale = apply(f"{name}_rsqrt", "rsqrt", shifted)
-    if not norm.attrs["fix_gamma"]:
-        scale = apply(f"{name}_scale", "elemwise_mul", scale, gamma)
+    mean = norm.inputs[3]
+    scale = factors_of(norm)
     factors = apply(f"{name}_rows", "Reshape", scale, shape=rows)
     weight = apply(f"{name}_weight", "broadcast_mul", layer.inputs[1], factors)
     if len(layer.inputs) > 2:
         mean = apply(f"{name}_centre", "elemwise_sub", mean, layer.inputs[2])
-    offset = apply(f"{name}_offset", "elemwise_mul", mean, scale)
-    bias = apply(f"{name}_bias", "elemwise_sub", beta, offset)
+    bias = offsets_of(norm, mean, scale)
     attributes = {**layer.attributes, "no_bias": "False"}
     out = Value(Node(layer.op, layer.name, (layer.inputs[0], weight, bias), attributes), 0)
     if norm.op.name == "_contrib_BatchNormWithReLU":

@@ -13,8 +13,8 @@ _GEOMETRY = ("kernel", "stride", "dilate", "pad", "num_filter", "num_group", "no
 def fuse_tails(graph: Graph) -> Graph:
     """Convolutions over two axes and FullyConnected become fused operators that do what comes after them, too.
 
-    That is an activation; for convolutions also the sum with another array, and relu of it. Only where nothing else
-    uses the result in between.
+    That is an activation (of `_fused_affine`, too); for convolutions also the sum with another array, and relu of it.
+    Only where nothing else uses the result in between.
 
     >>> print(fuse_tails(Graph.parse('''
     ...     a = Convolution(x, v; kernel=(3, 3), pad=(1, 1), num_filter=8, no_bias=True)
@@ -79,7 +79,7 @@ def _is_open(node: Node) -> bool:
 
 
 def _with_activation(node: Node, layer: Node, activation: dict[str, str]) -> Node | None:
-    if layer.op is None or layer.op.name not in ("_fused_convolution", "_fused_fully_connected"):
+    if layer.op is None or layer.op.name not in ("_fused_affine", "_fused_convolution", "_fused_fully_connected"):
         return None
     if layer.attrs["activation"] != "none":
         return None

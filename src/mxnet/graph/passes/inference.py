@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from ..creation import has_unknown_sizes, resolve_creation
 from ..graph import Graph
 from ..infer import infer_dtypes, infer_shapes
+from .affine_batch_norm import affine_batch_norm
 from .choose_layout import choose_layout
 from .fold_batch_norm import fold_batch_norm
 from .fold_constants import fold_constants
@@ -34,7 +35,7 @@ def fuse_layers(graph: Graph, dtypes: Mapping[str, str], parameters: Collection[
         parameters: names of the variables that stay the same from run to run; None: all of them.
     """
     if not any(dtypes.get(node.name) in _HALF for node in graph.variables):
-        graph = fold_batch_norm(graph, parameters)
+        graph = affine_batch_norm(fold_batch_norm(graph, parameters), parameters)
     return choose_layout(fuse_tails(graph))
 
 
