@@ -217,3 +217,10 @@ def test_package_that_is_missing_is_named(monkeypatch, tmp_path):
     monkeypatch.setitem(__import__("sys").modules, "onnx", None)
     with pytest.raises(MXNetError, match=r"export_model needs the package onnx.*pip install 'mxnext\[onnx\]'"):
         mx.onnx.export_model(mx.sym.relu(mx.sym.var("x")), {}, [(2,)], onnx_file_path=tmp_path / "a.onnx")
+
+
+def test_import_is_still_to_come():
+    with pytest.raises(AttributeError, match="import_model.*docs/status.md"):
+        mx.contrib.onnx.import_model("net.onnx")
+    with pytest.raises(AttributeError, match="has no attribute 'export'"):
+        mx.contrib.onnx.export("net.onnx")
