@@ -10,7 +10,6 @@ import sys
 import time
 import traceback
 
-
 #: "cpu" in this variable: samples are seconds of processors, for machines on which others work as well.
 CLOCK = {"cpu": time.process_time}.get(os.environ.get("BENCHMARK_CLOCK", ""), time.perf_counter)
 

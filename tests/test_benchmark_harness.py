@@ -155,3 +155,19 @@ def test_a_host_times_the_steps_it_is_asked_for():
     host.stop(7)
     with pytest.raises(LookupError, match="not running"):
         host.sample(7, 1)
+
+
+def test_processor_time_does_not_count_waiting(monkeypatch):
+    import importlib
+    import time
+
+    from benchmarks import worker
+
+    monkeypatch.setenv("BENCHMARK_CLOCK", "cpu")
+    host = importlib.reload(worker).Host()
+    try:
+        host.start(0, "tests.benchmark_contestants:slow", [0.05])
+        assert host.sample(0, 1) < 0.04
+    finally:
+        monkeypatch.delenv("BENCHMARK_CLOCK")
+        assert importlib.reload(worker).CLOCK is time.perf_counter
