@@ -124,3 +124,19 @@ def test_memory_info_and_missing_devices():
     assert 0 < free <= total and mx.context.num_gpus() >= 1
     with pytest.raises(mx.MXNetError, match="CUDA device"):
         nd.zeros((1,), ctx=mx.gpu(99))
+
+
+def test_a_replayed_network_follows_its_inputs_and_parameters():
+    mx.random.seed(0)
+    net = small_net()
+    net.initialize(ctx=mx.gpu(0))
+    inputs = [nd.array(np.random.RandomState(i).rand(8, 3, 12, 12), ctx=mx.gpu(0)) for i in range(3)]
+    net(inputs[0])
+    expected = [net(x).asnumpy() for x in inputs]
+    net.hybridize(static_alloc=True, static_shape=True)
+    for _ in range(2):
+        for x, values in zip(inputs, expected, strict=True):
+            np.testing.assert_allclose(net(x).asnumpy(), values, rtol=1e-5, atol=1e-6)
+    bias = net[4].bias
+    bias.set_data(bias.data() + 1)
+    np.testing.assert_allclose(net(inputs[0]).asnumpy(), expected[0] + 1, rtol=1e-5, atol=1e-6)

@@ -64,6 +64,7 @@ class CachedOp:
             self.static = StaticGraph(
                 self._graph, options.get("memory_budget"), options.get("fuse", False),
                 options.get("static_shape", False), _bounds(options.get("max_shape"), options.get("data_names", ())),
+                options.get("data_names", ()),
             )  # fmt: skip
         elif options.get("memory_budget") is not None:
             raise MXNetError("CachedOp: a memory_budget needs static_alloc=True.")

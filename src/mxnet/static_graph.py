@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
@@ -18,6 +19,7 @@ from .graph.infer import infer_dtypes, infer_shapes
 from .graph.lowering import Unplannable
 from .graph.planned import Planned
 from .graph.program import Program
+from .graph.replay import Replay
 from .ops.dtypes import DTYPE_NAMES
 from .ops.generators import generator_for
 from .symbol.budget import plan_within
@@ -32,19 +34,23 @@ class StaticGraph:
         graph: the graph.
         budget: memory that a step may need, as `plan_within` takes it.
         fuse: whether training may use other layouts, which change how results are rounded.
-        replay: on a GPU, record the kernels of a forward pass once and replay them.
+        replay: on a GPU, record the kernels of a forward pass in inference once and replay them; on a CPU, and for
+            graphs with random numbers or changing states, without effect.
+        data: names of the variables that are inputs rather than parameters.
         bounds: the largest shapes of some variables; no step needs more storage than one of these shapes.
     """
 
     def __init__(
         self, graph: Graph, budget: Any = None, fuse: bool = False, replay: bool = False,
-        bounds: dict[str, tuple[int, ...]] | None = None,
+        bounds: dict[str, tuple[int, ...]] | None = None, data: Sequence[str] = (),
     ):  # fmt: skip
         self._graph = graph
         self._names = [node.name for node in graph.variables]
         self._budget = budget
         self._fuse = fuse
         self._replay = replay
+        self._replays: WeakKeyDictionary[Planned, Replay] = WeakKeyDictionary()
+        self._data = frozenset(data)
         self._bounds = bounds or {}
         self._most: dict[Any, int] = {}  # bytes of results that a step of the largest shapes holds, by kind
         self._programs: OrderedDict[Any, tuple[Program, Planned | None]] = OrderedDict()
@@ -84,8 +90,13 @@ class StaticGraph:
             with torch.enable_grad():
                 return list(_PlannedStep.apply(run, *(tensors[i] for i in wanted)))  # type: ignore[no-untyped-call]
         compiled = planned.compiled
+        contiguous = [tensor.contiguous() for tensor in tensors]
+        if self._replay and device.type == "cuda" and tensors and not (program.is_random or mutated or training):
+            if planned not in self._replays:
+                self._replays[planned] = Replay(compiled)
+            return self._replays[planned].run(contiguous, [name not in self._data for name in self._names])
         generator = generator_for(device) if program.is_random else None
-        return compiled.forward(compiled.start([t.contiguous() for t in tensors]), generator, None)
+        return compiled.forward(compiled.start(contiguous), generator, None)
 
     def plan(
         self, what: str, shapes: Sequence[tuple[int, ...]], dtypes: Sequence[torch.dtype], training: bool,

@@ -431,7 +431,8 @@ class HybridBlock(Block):
             backend: name of a backend or of registered passes, see `optimize_for`.
             clear: forget backends and passes named before.
             static_alloc: run programs whose storage is planned.
-            static_shape: on a GPU, record the kernels of a forward pass once and replay them; needs static_alloc.
+            static_shape: on a GPU, record the kernels of a forward pass once and replay them (a CUDA graph); on a CPU
+                without effect; needs static_alloc.
             inline_limit, forward_bulk_size, backward_bulk_size: no meaning here: a graph is always run as a whole.
             memory_budget: bytes, or a fraction, that a training step may need; needs static_alloc.
             fuse: allow what changes how results are rounded: in inference the fusing passes, as
