@@ -480,3 +480,15 @@ def test_gradients_of_rules_cannot_be_differentiated_again():
         total = gradient.tostype("default").sum()
     with pytest.raises(MXNetError, match="not in a computational graph"):
         total.backward()
+
+
+def test_outputs_that_are_arguments_are_copies():
+    weight = mx.sym.var("weight", stype="row_sparse")
+    executor = mx.sym.Group([weight, mx.sym.square(weight)]).simple_bind(mx.cpu(), "inplace", weight=(3, 2))
+    executor.arg_dict["weight"][:] = 2
+    outputs = executor.forward(is_train=True)
+    executor.backward([nd.ones((3, 2)).tostype("row_sparse")] * 2)
+    np.testing.assert_array_equal(executor.grad_dict["weight"].asnumpy(), np.full((3, 2), 5))
+    nd.sgd_update(executor.arg_dict["weight"], executor.grad_dict["weight"], lr=1, out=executor.arg_dict["weight"])
+    np.testing.assert_array_equal(outputs[0].asnumpy(), np.full((3, 2), 2))
+    np.testing.assert_array_equal(executor.arg_dict["weight"].asnumpy(), np.full((3, 2), -3))

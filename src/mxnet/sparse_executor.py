@@ -27,6 +27,8 @@ class SparseExecutor(Executor):
         arrays = self._bind_inputs(graph)
         shapes, dtypes = check_shapes(graph, arrays)
         self._interpreter = Interpreter(resolve_creation(graph, shapes))
+        self._is_random = any(node.is_random for node in graph.nodes)
+        self._are_variables = [value.node.op is None for value in graph.outputs]
         self._device = self._ctx.torch_device
         self._loss_heads = [value.node.op is not None and value.node.op.is_loss for value in graph.outputs]
         stypes = infer_stypes(graph, {name: bound.stype for name, bound in arrays.items()})
@@ -39,13 +41,15 @@ class SparseExecutor(Executor):
         """Compute the outputs; see `Executor.forward`."""
         self._set_arguments(kwargs)
         self._results = None
-        self._random_state = generator_for(self._device).get_state()
+        if self._is_random:
+            self._random_state = generator_for(self._device).get_state()
         results = self._interpret(is_train, is_train, self._monitor)
-        for output, result in zip(self.outputs, results, strict=True):
+        for output, result, is_variable in zip(self.outputs, results, self._are_variables, strict=True):
+            value = result.copy() if is_variable else result.detach()
             if output._sparse:
-                output._replace(result.detach())  # type: ignore[attr-defined]
+                output._replace(value)  # type: ignore[attr-defined]
             else:
-                output._data = result._data
+                output._data = value._data
         self._results = results if is_train else None
         return self.outputs
 
@@ -54,12 +58,12 @@ class SparseExecutor(Executor):
         for bound, position in self._inputs:
             array = bound.detach() if position is not None or not aux_stay else bound.copy()
             if differentiate and position is not None and self._is_wanted(position):
-                autograd.mark_variables(array, self.grad_arrays[position], self._reqs[position])  # type: ignore[arg-type]
+                req = "add" if self._reqs[position] == "add" else "write"
+                autograd.mark_variables(array, self.grad_arrays[position], req)  # type: ignore[arg-type]
             arrays.append(array)
         hook = None
         if monitor is not None:
             hook = lambda node, name, array: monitor[0](name, array.detach())
-        self._variables = arrays
         with autograd._Scope(differentiate, is_train):
             return self._interpreter.run(arrays, self._ctx, hook, monitor is not None and monitor[1])
 
@@ -75,14 +79,7 @@ class SparseExecutor(Executor):
         """Compute the gradients and store them in the gradient arrays; see `Executor.backward`."""
         given = self._given_arrays(out_grads)
         if self._results is None:
-            generator = generator_for(self._device)
-            now = generator.get_state()
-            if self._random_state is not None:
-                generator.set_state(self._random_state)
-            try:
-                self._results = self._interpret(is_train, True, aux_stay=True)
-            finally:
-                generator.set_state(now)
+            self._results = self._run_once_more(is_train)
         results, self._results = self._results, None
         pairs = [(result, head) for result, head in zip(results, given, strict=True) if result._node is not None]
         for position, gradient in enumerate(self.grad_arrays):
@@ -90,6 +87,18 @@ class SparseExecutor(Executor):
                 clear(gradient)
         if pairs:
             autograd.backward([result for result, _ in pairs], [head for _, head in pairs], train_mode=is_train)
+
+    def _run_once_more(self, is_train: bool) -> list[Any]:
+        """Compute what backward needs again: the same random numbers, and auxiliary states stay as they are."""
+        if not self._is_random or self._random_state is None:
+            return self._interpret(is_train, True, aux_stay=True)
+        generator = generator_for(self._device)
+        now = generator.get_state()
+        generator.set_state(self._random_state)
+        try:
+            return self._interpret(is_train, True, aux_stay=True)
+        finally:
+            generator.set_state(now)
 
     def _resized(self, name: str, old: NDArray, shape: tuple[int, ...], allow_up_sizing: bool) -> NDArray:
         if not old._sparse or old.shape == shape:

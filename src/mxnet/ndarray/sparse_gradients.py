@@ -89,9 +89,7 @@ def store(target: Any, gradient: Tensor, add: bool) -> None:
             data.copy_(gradient)
         return
     if add:
-        gradient = head_of(target) + gradient if gradient.is_sparse or target.stype == "csr" else (
-            gradient.index_add(0, target._trusted()._aux[0], target._values)
-        )  # fmt: skip
+        gradient = head_of(target) + gradient if gradient.is_sparse else target._dense() + gradient
     if target.stype == "row_sparse" and gradient.is_sparse:
         result = array_of(gradient, target._ctx)
     else:
