@@ -185,6 +185,35 @@ def test_hybridized_inference_gives_the_same_bits_and_computes_what_depends_on_p
     assert np.array_equal(changed.asnumpy(), net(x).asnumpy())
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "nag", "adam", "rmsprop", "ftrl", "signum", "lamb", "adadelta"])
+def test_every_way_to_change_parameters_is_noticed(optimizer, tmp_path):
+    net = gluon.rnn.LSTM(4)
+    plain = gluon.rnn.LSTM(4, prefix=net.prefix, params=net.collect_params())
+    net.initialize()
+    net.hybridize()
+    x = nd.ones((3, 2, 5))
+    net(x)
+
+    def check_now():
+        found = net(x).asnumpy()
+        assert np.array_equal(plain(x).asnumpy(), found)
+        return found
+
+    trainer = gluon.Trainer(net.collect_params(), optimizer, {"learning_rate": 0.5})
+    with autograd.record():
+        loss = (net(x) ** 2).sum()
+    loss.backward()
+    trainer.step(1)
+    first = check_now()
+    net.save_parameters(str(tmp_path / "lstm.params"))
+    net.l0_i2h_weight.data().as_torch().mul_(2)
+    assert not np.array_equal(check_now(), first)
+    net.load_parameters(str(tmp_path / "lstm.params"))
+    assert np.array_equal(check_now(), first)
+    net.initialize(mx.init.Normal(2), force_reinit=True)
+    assert not np.array_equal(check_now(), first)
+
+
 @pytest.mark.parametrize("static_alloc", [False, True])
 def test_hybridize_fuses_when_asked(static_alloc):
     net, x = network()
