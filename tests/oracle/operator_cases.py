@@ -20,6 +20,8 @@ then record it (only this needs the oracle) and replay it::
     .oracle/bin/python tests/oracle/record_operators.py <family>       # writes tests/oracle/data/operators_<family>.npz
     PYTHONPATH=src pytest tests/test_operators_recorded.py -k <family>
 
+The families edges_* hold the edges of each operator (edges.py); coverage.py shows what no case covers yet.
+
 Record again after every change of a case; the replay fails if a case differs from what was recorded. Keep a recorded
 family under 300 KB: small shapes that still tell axes apart, such as (2, 3, 4). This file and the cases run under both
 interpreters (NumPy 1.23 and 2) and import neither package.
