@@ -145,15 +145,26 @@ def test_parameters_on_several_devices_are_kept_apart(backend, recorder):
         assert len(recorder.compiled) == 2
     else:
         (prepared,) = net._cached_op._inference._prepared.values()
-        results = [computed.results for computed in prepared._computed]
+        results = [computed.results for computed in prepared.prologue.computed]
         net(x.as_in_context(mx.cpu(0)))
         assert len(results) == 2 and all(
-            one.results is other for one, other in zip(prepared._computed, results, strict=True)
+            one.results is other for one, other in zip(prepared.prologue.computed, results, strict=True)
         )
         for parameter in net.collect_params().values():
             parameter.set_data(parameter.data(mx.cpu(0)) * 2)
         net(x.as_in_context(mx.cpu(0)))
-        assert len(prepared._computed) == 1  # what has become useless is gone
+        assert len(prepared.prologue.computed) == 1  # what has become useless is gone
+
+
+def test_shapes_share_packed_weights():
+    net, x = network()
+    net.optimize_for(x, backend="oneDNN")
+    for shape in ((7, 3, 8, 8), (1, 3, 20, 12)):
+        close_to = net(nd.ones(shape))
+        with autograd.record(train_mode=False):
+            close(net(nd.ones(shape)), close_to)
+    prologues = {id(prepared.prologue) for prepared in net._cached_op._inference._prepared.values()}
+    assert len(net._cached_op._inference._prepared) == 3 and len(prologues) == 1
 
 
 def test_what_a_backend_does_not_support_stays_ours(recorder):
@@ -175,7 +186,7 @@ def test_hybridized_inference_gives_the_same_bits_and_computes_what_depends_on_p
     assert np.array_equal(net(x).asnumpy(), expected.asnumpy())
     inference = net._cached_op._inference
     (prepared,) = inference._prepared.values()
-    joined = [step.op.name for step in prepared.prologue.steps]
+    joined = [step.op.name for step in prepared.prologue.program.steps]
     assert any("concat" in name for name in joined)  # of the weights
     assert not any("concat" in step.op.name for step in prepared.main.steps)
     weight = net.l0_i2h_weight

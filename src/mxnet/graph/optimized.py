@@ -45,6 +45,8 @@ class OptimizedGraph:
         self._transform = transform or optimize_inference
         self._by_shape = transform is not None or has_unknown_sizes(graph)
         self._prepared: OrderedDict[Any, _Prepared] = OrderedDict()
+        #: in use now; kinds of inputs that want the same of the parameters share one
+        self._prologues: weakref.WeakValueDictionary[Any, _Prologue] = weakref.WeakValueDictionary()
         self._lock = threading.Lock()
         self._fixed = [place for place, name in enumerate(self.variables) if name in self._parameters]
         self._inputs = [place for place, name in enumerate(self.variables) if name not in self._parameters]
@@ -81,36 +83,51 @@ class OptimizedGraph:
         dtypes = {name: DTYPE_NAMES[tensor.dtype] for name, tensor in zip(self.variables, tensors, strict=True)}
         if self._transform is not optimize_inference:
             hold_freed_memory()
-        prologue, main = self._transform(self.graph, shapes, dtypes, self._parameters)
+        graph, main = self._transform(self.graph, shapes, dtypes, self._parameters)
+        key = device, str(graph), *prologue_names(graph)
+        prologue = self._prologues.get(key)
+        if prologue is None:
+            prologue = self._prologues[key] = _Prologue(self.variables, graph, device)
         return _Prepared(self.variables, prologue, main)
 
 
 class _Prepared:
     """The programs for one kind of inputs."""
 
-    def __init__(self, variables: Sequence[str], prologue: Graph, main: Graph):
-        position = {name: number for number, name in enumerate(variables)}
-        self.prologue = Program(prologue)
+    def __init__(self, variables: Sequence[str], prologue: _Prologue, main: Graph):
+        self.prologue = prologue
         self.main = Program(main)
-        self._early = [position[name] for name in self.prologue.variables]
-        position.update((name, len(variables) + number) for number, name in enumerate(prologue_names(prologue)))
+        position = {name: number for number, name in enumerate((*variables, *prologue.names))}
         self._late = [position[name] for name in self.main.variables]
-        self._computed: list[_Computed] = []  # one for each set of parameters: a block has some on each device
-        self._lock = threading.Lock()
 
     def run(self, tensors: Sequence[Tensor], device: torch.device) -> list[Tensor]:
         """The values of the outputs."""
-        given = [tensors[position] for position in self._early]
-        for computed in self._computed:
-            if computed.is_valid(given):
-                break
-        else:
-            with self._lock:
-                kept = [other for other in self._computed if other.may_be_valid()]
-                computed = _Computed(given, self.prologue, device)
-                self._computed = [computed, *kept][:MOST_PARAMETER_SETS]
-        everything = (*tensors, *computed.results)
+        everything = (*tensors, *self.prologue.results(tensors))
         return self.main.run([everything[position] for position in self._late], training=False, device=device)
+
+
+class _Prologue:
+    """What depends on parameters alone: computed once for each set of parameters; a block has some on each device."""
+
+    def __init__(self, variables: Sequence[str], graph: Graph, device: torch.device):
+        self.names = prologue_names(graph)
+        self.program = Program(graph)
+        self._device = device
+        position = {name: number for number, name in enumerate(variables)}
+        self._early = [position[name] for name in self.program.variables]
+        self.computed: list[_Computed] = []
+        self._lock = threading.Lock()
+
+    def results(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+        """The values of the outputs, for tensors by variable of the whole graph."""
+        given = [tensors[position] for position in self._early]
+        for computed in self.computed:
+            if computed.is_valid(given):
+                return computed.results
+        with self._lock:
+            self.computed = [other for other in self.computed if other.may_be_valid()][: MOST_PARAMETER_SETS - 1]
+            self.computed.insert(0, _Computed(given, self.program, self._device))
+            return self.computed[0].results
 
 
 class _Computed:
