@@ -254,8 +254,7 @@ def cast_storage(data: Any = None, stype: Any = _Null, out: Any = None, name: st
     Args:
         data: an array; dense, or of that storage type already, unless stype is "default".
         stype: "default", "csr" (two axes) or "row_sparse".
-    Raises: MXNetError for other storage types, and between csr and row_sparse; ValueError for csr of a shape that is
-        no matrix.
+    Raises: MXNetError for other storage types, between csr and row_sparse, and for csr of a shape that is no matrix.
     """
     _require_array("cast_storage", "data", data)
     if stype not in ("default", *CLASSES):

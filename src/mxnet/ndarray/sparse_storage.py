@@ -41,6 +41,10 @@ class DenseRequiredError(MXNetError, TypeError):
     """A sparse array was given where only a dense one works."""
 
 
+class NotAMatrixError(MXNetError, ValueError):
+    """A csr array was asked for in a shape that isn't that of a matrix."""
+
+
 class BaseSparseNDArray(NDArray):
     """What arrays of stype "csr" and "row_sparse" have in common.
 
@@ -595,13 +599,13 @@ def wrap_csr(tensor: Tensor, ctx: Context) -> CSRNDArray:
 def from_dense(source: NDArray, stype: str) -> Any:
     """The nonzero elements ("csr"), or the rows that have some ("row_sparse"), of a dense array.
 
-    Raises: ValueError for csr unless there are two axes; MXNetError for row_sparse if there are none.
+    Raises: NotAMatrixError for csr unless there are two axes; MXNetError for row_sparse if there are none.
     """
     data = source._data
     nonzero = data != 0
     if stype == "csr":
         if data.ndim != 2:
-            raise ValueError(
+            raise NotAMatrixError(
                 f"To convert to a CSR, the NDArray should be 2 Dimensional. Current shape is {tuple(data.shape)}"
             )
         rows, columns = nonzero.nonzero(as_tuple=True)

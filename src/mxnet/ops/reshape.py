@@ -338,6 +338,8 @@ def cast_storage(data: Tensor, *, stype: str) -> Tensor:
     """
     if stype not in ("default", "csr", "row_sparse"):
         raise MXNetError(f"cast_storage: stype is {stype!r}; expected 'default', 'csr' or 'row_sparse'.")
+    if stype == "csr" and data.ndim != 2:
+        raise MXNetError(f"cast_storage: data has shape {tuple(data.shape)}; expected a matrix for stype='csr'.")
     return data  # what it is stored in, the caller decides
 
 
