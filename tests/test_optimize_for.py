@@ -156,10 +156,10 @@ def test_parameters_on_several_devices_are_kept_apart(backend, recorder):
         assert len(prepared.prologue.computed) == 1  # what has become useless is gone
 
 
-def test_shapes_share_packed_weights():
+def test_batches_of_all_sizes_share_packed_weights():
     net, x = network()
     net.optimize_for(x, backend="oneDNN")
-    for shape in ((7, 3, 8, 8), (1, 3, 20, 12)):
+    for shape in ((7, 3, 8, 8), (1, 3, 8, 8)):
         close_to = net(nd.ones(shape))
         with autograd.record(train_mode=False):
             close(net(nd.ones(shape)), close_to)

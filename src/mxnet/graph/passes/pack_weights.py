@@ -53,15 +53,12 @@ def _convolution(node: Node, weight: Value, shape: tuple[int, ...]) -> Value | N
     attrs = node.attrs
     if attrs["layout"] != "NCHW" or len(shape) != 4:
         return None
-    stride, dilate = attrs["stride"] or (1, 1), attrs["dilate"] or (1, 1)
-    # The blocks were measured to be the same for all batches, and without strides for all sizes: so that packed weights
-    # can be shared between shapes, they are packed for a standard one.
-    sizes = shape[2:]
-    if stride == (1, 1):
-        sizes = tuple(max(32, d * (k - 1) + 1) for k, d in zip(attrs["kernel"], dilate, strict=True))
+    # Batches of all sizes were measured to take the same blocks (images of other sizes may not), so that batches can
+    # share packed weights when they are packed for one image.
     return apply(
-        f"{weight.node.name}_packed", "_pack_convolution_weight", weight, stride=stride, dilate=dilate,
-        pad=attrs["pad"] or (0, 0), num_group=attrs["num_group"], data_shape=(1, shape[1], *sizes),
+        f"{weight.node.name}_packed", "_pack_convolution_weight", weight, stride=attrs["stride"] or (1, 1),
+        dilate=attrs["dilate"] or (1, 1), pad=attrs["pad"] or (0, 0), num_group=attrs["num_group"],
+        data_shape=(1, *shape[1:]),
     )  # fmt: skip
 
 
