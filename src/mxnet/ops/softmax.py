@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..base import MXNetError
-from .dtypes import TORCH_DTYPES
+from .dtypes import DTYPE_NAMES, TORCH_DTYPES
 from .inference import normalize_axis, unify
 from .registry import PartialShape, operator
 
@@ -39,6 +39,8 @@ def softmax(
         if length is not None:
             raise MXNetError("softmax: length was given, but use_length is False. Pass use_length=True.")
         return torch.softmax(data, axis, TORCH_DTYPES[dtype] if dtype else None)
+    if not data.is_floating_point():
+        raise MXNetError(f"softmax: data is {DTYPE_NAMES[data.dtype]}; expected a floating dtype.")
     axis = normalize_axis(axis, data.ndim, "softmax")
     expected = (*data.shape[:axis], *data.shape[axis + 1 :])
     if length is None or length.is_floating_point() or length.shape != expected:
