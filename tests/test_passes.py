@@ -26,6 +26,7 @@ from mxnet.graph.passes import (
     merge_equal,
     optimize_inference,
     pack_weights,
+    pool_before_relu,
     prologue_names,
     remove_dead,
     split_prologue,
@@ -37,7 +38,7 @@ from mxnet.ops.fused import HAS_ONEDNN
 
 mx.sym.var("loads_the_operators")
 CPU = torch.device("cpu")
-EXACT = [remove_dead, merge_equal, fold_constants]
+EXACT = [remove_dead, merge_equal, fold_constants, pool_before_relu]
 needs_onednn = pytest.mark.skipif(not HAS_ONEDNN, reason="torch without oneDNN")
 
 

@@ -7,7 +7,8 @@ numbers (random numbers are replayed), so the bits of all results stay what they
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable
 
 from .costs import is_cheap, seconds
 from .lowering import LoweredProgram
@@ -92,7 +93,7 @@ def keep_costly(forward: Forward, limit: float, among: Iterable[int] | None = No
     limit  how often a result may be read and written, in all, to make it again
     among  the storages to decide on, default all that are needed
     """
-    lowered, storages = forward.lowered, forward.lowered.storages
+    storages = forward.lowered.storages
     kept = {*forward.fixed, *forward.outputs}
     dropped: set[int] = set()
     wanted = set(forward.needed)
@@ -106,7 +107,6 @@ def keep_costly(forward: Forward, limit: float, among: Iterable[int] | None = No
         else:
             dropped.add(storage)
             kept |= found
-    assert lowered is forward.lowered
     return kept
 
 
@@ -178,7 +178,7 @@ def keep_boundaries(forward: Forward, parts: int, kept_share: float = 0.0) -> se
     ordered = sorted(cuts)
     for storage, numbers in forward.makers.items():
         first, last = numbers[0], forward.last_read.get(storage, -1)
-        if any(first < cut <= last for cut in _between(ordered, first, last)):
+        if bisect_right(ordered, first) < bisect_right(ordered, last):  # a cut lies between
             kept.add(storage)
     last_part = ordered[-1] if ordered else 0
     tail = [storage for storage in forward.needed if forward.makers[storage][0] >= last_part]
@@ -193,12 +193,6 @@ def keep_boundaries(forward: Forward, parts: int, kept_share: float = 0.0) -> se
             budget -= cost[storage]
             kept.add(storage)
     return kept
-
-
-def _between(ordered: Sequence[int], first: int, last: int) -> Sequence[int]:
-    from bisect import bisect_left, bisect_right
-
-    return ordered[bisect_right(ordered, first) : bisect_left(ordered, last + 1)]
 
 
 def _crossing_bytes(forward: Forward) -> list[int]:

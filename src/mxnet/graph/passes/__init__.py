@@ -1,8 +1,8 @@
 """Passes: pure functions from graph to graph, one in each file.
 
-Exact ones give the same bits: remove_dead, merge_equal, fold_constants, split_prologue. The fusing ones, for
-inference, change how results are rounded: fold_batch_norm, affine_batch_norm, fuse_tails, choose_layout, pack_weights,
-work_in_place. partition puts together what a backend can run.
+Exact ones give the same bits: remove_dead, merge_equal, fold_constants, split_prologue, pool_before_relu. The fusing
+ones, for inference, change how results are rounded: fold_batch_norm, affine_batch_norm, fuse_tails, choose_layout,
+pack_weights, work_in_place. partition puts together what a backend can run.
 """
 
 from .affine_batch_norm import affine_batch_norm
@@ -14,12 +14,13 @@ from .inference import fill_in_sizes, fuse_layers, optimize_inference, simplify
 from .merge_equal import merge_equal
 from .pack_weights import pack_weights
 from .partition import partition
+from .pool_before_relu import pool_before_relu
 from .remove_dead import remove_dead
 from .split_prologue import prologue_names, split_prologue
 from .work_in_place import work_in_place
 
 __all__ = [
     "affine_batch_norm", "choose_layout", "fill_in_sizes", "fold_batch_norm", "fold_constants", "fuse_layers",
-    "fuse_tails", "merge_equal", "optimize_inference", "pack_weights", "partition",
+    "fuse_tails", "merge_equal", "optimize_inference", "pack_weights", "partition", "pool_before_relu",
     "prologue_names", "remove_dead", "simplify", "split_prologue", "work_in_place",
 ]  # fmt: skip
