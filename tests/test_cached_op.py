@@ -170,3 +170,54 @@ def test_it_runs_in_threads_at_once():
 
 def test_a_graph_without_inputs_runs_in_the_current_context():
     assert CachedOp(mx.sym.zeros((2, 3)))().asnumpy().tolist() == [[0, 0, 0], [0, 0, 0]]
+
+
+def test_reductions_of_windows_give_the_bits_of_imperative_calls():
+    # Imperative calls copy windows; a sum over a window itself would be added up in another order.
+    class Windows(mx.gluon.HybridBlock):
+        def hybrid_forward(self, F, x):
+            part = F.slice(x, begin=(None, 1, 3), end=(None, 20, 40))
+            half = F.split(x, num_outputs=2, axis=2)[0]
+            return F.norm(half, axis=(1, 2)), F.norm(part), F.batch_dot(part, F.slice_axis(x, axis=1, begin=0, end=37))
+
+    results = []
+    for options in (None, {}, {"static_alloc": True}):
+        net = Windows()
+        x = mx.nd.array(np.random.RandomState(0).randn(8, 40, 64))
+        x.attach_grad()
+        if options is not None:
+            net.hybridize(**options)
+        with mx.autograd.record():
+            out = net(x)
+            loss = sum((item**2).sum() for item in out)
+        loss.backward()
+        results.append([*(item.asnumpy() for item in out), x.grad.asnumpy()])
+    for others in results[1:]:
+        for first, other in zip(results[0], others, strict=True):
+            np.testing.assert_array_equal(first, other)
+
+
+def test_hybridized_blocks_run_nodes_in_the_order_in_which_they_are_written():
+    # The order of random numbers, and that in which gradients of three uses are added up.
+    class Written(mx.gluon.HybridBlock):
+        def hybrid_forward(self, F, x):
+            first = F.Dropout(F.exp(x), p=0.5)
+            second = F.Dropout(F.sin(x), p=0.5)
+            third = F.tanh(x)
+            return second * third + first
+
+    results = []
+    for options in (None, {}, {"static_alloc": True}):
+        net = Written()
+        if options is not None:
+            net.hybridize(**options)
+        x = mx.nd.array(np.random.RandomState(0).randn(50, 40))
+        x.attach_grad()
+        mx.random.seed(4)
+        with mx.autograd.record():
+            out = net(x)
+        out.backward()
+        results.append((out.asnumpy(), x.grad.asnumpy()))
+    for others in results[1:]:
+        for first, other in zip(results[0], others, strict=True):
+            np.testing.assert_array_equal(first, other)

@@ -186,7 +186,9 @@ def interpret(F, program, env):
         zero = F.sum(first, keepdims=True) * 0
         rows, (count, last) = F.contrib.while_loop(more, again, [zero, first], max_iterations=3)
         total = F.broadcast_add(last, count)
-        return total if isinstance(rows, list) else F.tanh(F.sum(rows, axis=0) + total)
+        if isinstance(rows, list):  # arrays, and no step was taken: a symbol gives zeros then
+            return F.tanh(total)
+        return F.tanh(F.sum(rows, axis=0) + total)
     return F.contrib.cond(
         F.sum(first) > 0.1, lambda: interpret(F, parts[1], env) + first, lambda: interpret(F, parts[2], env)
     )

@@ -52,7 +52,7 @@ class CachedOp:
         self._symbol = sym
         self._inference = inference
         self._graph = sym.graph
-        self._program = None if has_unknown_sizes(self._graph) else Program(self._graph)
+        self._program = None if has_unknown_sizes(self._graph) else Program(self._graph, as_created=True)
         self._programs: dict[Any, Program] = {}
         self._interpreter: Any = None
         dense = {node.name: "default" for node in self._graph.variables}
@@ -184,7 +184,7 @@ class CachedOp:
             shapes = infer_shapes(self._graph, {n: tuple(k[0]) for n, k in zip(self._names, key, strict=True)}, dtypes)  # type: ignore[arg-type]
             if len(self._programs) >= 64:
                 self._programs.clear()
-            program = self._programs[key] = Program(resolve_creation(self._graph, shapes))
+            program = self._programs[key] = Program(resolve_creation(self._graph, shapes), as_created=True)
         return program
 
 

@@ -54,7 +54,7 @@ class StaticGraph:
         self._bounds = bounds or {}
         self._most: dict[Any, int] = {}  # bytes of results that a step of the largest shapes holds, by kind
         self._programs: OrderedDict[Any, tuple[Program, Planned | None]] = OrderedDict()
-        self._whole = None if has_unknown_sizes(graph) else Program(graph)
+        self._whole = None if has_unknown_sizes(graph) else Program(graph, as_created=True)
         self._lock = threading.Lock()
 
     @property
@@ -112,7 +112,8 @@ class StaticGraph:
         program = self._whole
         if program is None:
             inferred = infer_dtypes(self._graph, kinds)
-            program = Program(resolve_creation(self._graph, infer_shapes(self._graph, known, inferred)))  # type: ignore[arg-type]
+            found = infer_shapes(self._graph, known, inferred)  # type: ignore[arg-type]
+            program = Program(resolve_creation(self._graph, found), as_created=True)
         sizes = [torch.Size(shape).numel() * dtype.itemsize for shape, dtype in zip(shapes, dtypes, strict=True)]
         apart = sum(sizes) + sum(sizes[position] for position in wanted) + extra
         planned = plan_within(
@@ -132,7 +133,7 @@ class StaticGraph:
         except Unplannable:
             if self._budget is not None:
                 raise
-            return self._whole or Program(self._graph), None
+            return self._whole or Program(self._graph, as_created=True), None
 
 
     def _prepare_bounded(

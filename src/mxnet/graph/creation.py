@@ -31,7 +31,7 @@ def resolve_creation(graph: Graph, shapes: Mapping[Value, PartialShape]) -> Grap
                     f"{node.op.name} {node.name!r}: its shape is {declared_shape(node)} (-1: unknown), and inference "  # type: ignore[union-attr]
                     "can't find more; give it a whole shape."
                 )
-            return Node(node.op, node.name, (), {**node.attributes, "shape": format_attribute(shape)})
+            return node.replaced(attributes={**node.attributes, "shape": format_attribute(shape)})
         return node
 
     return graph.rebuild(choose)

@@ -17,6 +17,8 @@ stand indented below it::
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -27,6 +29,9 @@ from ..ops.registry import Attrs, Operator, get_operator
 
 #: Attributes that users put on nodes, which are not the operator's; files hold them as ``__name__``.
 USER_ATTRIBUTES = ("ctx_group", "lr_mult", "wd_mult", "force_mirroring", "mirror_stage")
+
+
+_serials = itertools.count()
 
 
 class Value(NamedTuple):
@@ -41,16 +46,18 @@ class Node:
 
     attributes holds strings as in a symbol file: those of the operator that were given, and the user's own. It may
     gain user's attributes later (``Symbol._set_attr``); nothing else of a node ever changes. subgraphs are the graphs
-    that the operator runs; whatever makes a node from another one keeps them.
+    that the operator runs; serial is the number of nodes that were made before. Whatever makes a node from another one
+    keeps both.
     """
 
-    __slots__ = ("_attrs", "attributes", "inputs", "name", "op", "subgraphs")
+    __slots__ = ("_attrs", "attributes", "inputs", "name", "op", "serial", "subgraphs")
 
     def __init__(
         self, op: Operator | None, name: str, inputs: tuple[Value, ...] = (),
-        attributes: Mapping[str, str] | None = None, subgraphs: tuple[Graph, ...] = (),
+        attributes: Mapping[str, str] | None = None, subgraphs: tuple[Graph, ...] = (), serial: int | None = None,
     ):  # fmt: skip
         self.op = op
+        self.serial = next(_serials) if serial is None else serial
         self.name = name
         self.inputs = inputs
         self.attributes: dict[str, str] = dict(attributes or {})
@@ -136,7 +143,7 @@ class Node:
         return Node(
             self.op, self.name if name is None else name, self.inputs if inputs is None else inputs,
             self.attributes if attributes is None else attributes,
-            self.subgraphs if subgraphs is None else subgraphs,
+            self.subgraphs if subgraphs is None else subgraphs, self.serial,
         )  # fmt: skip
 
     def __repr__(self) -> str:
@@ -174,6 +181,28 @@ class Graph:
     def variables(self) -> list[Node]:
         """The inputs, auxiliary states included."""
         return [node for node in self.nodes if node.op is None]
+
+    def in_order_of_creation(self) -> list[Node]:
+        """The nodes in the order in which they were made: that of a hybrid_forward, say, and so of imperative calls."""
+        users: dict[Node, list[Node]] = {}
+        waiting: dict[Node, int] = {}
+        for node in self.nodes:
+            before = {value.node for value in node.inputs}
+            waiting[node] = len(before)
+            for other in before:
+                users.setdefault(other, []).append(node)
+        ready = [(node.serial, number, node) for number, node in enumerate(self.nodes) if not waiting[node]]
+        heapq.heapify(ready)
+        number, order = len(self.nodes), []
+        while ready:
+            node = heapq.heappop(ready)[2]
+            order.append(node)
+            for user in users.get(node, ()):
+                waiting[user] -= 1
+                if not waiting[user]:
+                    number += 1
+                    heapq.heappush(ready, (user.serial, number, user))
+        return order
 
     def auxiliary(self) -> set[Node]:
         """The variables that an operator changes in place."""

@@ -303,7 +303,7 @@ class _Lowering:
         layouts = [self._layout(index) for index in given]
         run = partial(_run_step, step, self.training, self.device)
         try:
-            template = template_for(node, run, layouts, needs, self.training, self.device)
+            template = template_for(node, run, layouts, needs, self.training, self.device, step.copies)
         except MXNetError as error:
             raise type(error)(f"Error in operator {node.name}: {error}") from error
         except NotWritable:

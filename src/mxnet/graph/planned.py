@@ -66,7 +66,7 @@ def plan(
     """
     swapped = pool_before_relu(program.graph)
     if swapped.nodes != program.graph.nodes:
-        program = Program(swapped)
+        program = Program(swapped, program.as_created)
     lowered = lower(
         program, shapes, dtypes, training=training, wanted=wanted, device=device, heads=heads, stores=stores,
         channels_last=channels_last,

@@ -30,9 +30,12 @@ class Step:
                that it takes
     recorded   the same for torch's autograd: where the operator declares its gradient, that one is used
     subgraphs  the node's, made ready to run
+    copies     whether results that are windows on an input are copied
     """
 
-    __slots__ = ("attrs", "dead", "extra", "function", "inputs", "node", "op", "outputs", "recorded", "subgraphs")
+    __slots__ = (
+        "attrs", "copies", "dead", "extra", "function", "inputs", "node", "op", "outputs", "recorded", "subgraphs",
+    )  # fmt: skip
 
     def __init__(self, node: Node, inputs: Sequence[int], outputs: Sequence[int]):
         assert node.op is not None
@@ -50,13 +53,36 @@ class Step:
         self.outputs = tuple(outputs)
         self.dead: tuple[int, ...] = ()
         self.subgraphs = tuple(_Inside(graph) for graph in node.subgraphs)
+        self.copies = False
 
     def bind_subgraphs(self, differentiate: bool, training: bool, device: torch.device) -> tuple[Subgraph, ...]:
         """The subgraphs as the operator takes them."""
         return tuple(_Bound(inside, differentiate, training, device) for inside in self.subgraphs)
 
+    def copy_windows(self) -> None:
+        """Give results that lie in one piece, as imperative calls do."""
+        self.copies = True
+        self.function, self.recorded = _in_one_piece(self.function), _in_one_piece(self.recorded)
+
     def _call_recorded(self, *tensors: Any, **extra: Any) -> Any:
         return self.op.call(tensors, {**self.attrs, **extra} if extra else self.attrs)
+
+
+def _in_one_piece(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function, whose results are contiguous."""
+
+    def call(*tensors: Any, **extra: Any) -> Any:
+        result = function(*tensors, **extra)
+        if isinstance(result, tuple):
+            return tuple(item.contiguous() for item in result)
+        return result.contiguous()
+
+    return call
+
+
+def _works_by_element(op: Operator) -> bool:
+    """Whether it makes no difference to the bits of results how the inputs lie in memory."""
+    return op.elementwise or op.is_view
 
 
 class Program:
@@ -67,8 +93,10 @@ class Program:
     mutated    positions among the variables of those that operators change in place
     """
 
-    def __init__(self, graph: Graph):
+    def __init__(self, graph: Graph, as_created: bool = False):
+        """as_created: run the nodes in the order in which they were made, rather than in that of MXNet's files."""
         self.graph = graph
+        self.as_created = as_created
         variables = graph.variables
         self.variables: tuple[str, ...] = tuple(node.name for node in variables)
         auxiliary = graph.auxiliary()
@@ -78,7 +106,7 @@ class Program:
         absent = len(slots)  # this slot stays None: inputs that are not given
         self.num_slots = absent + 1
         self.steps: list[Step] = []
-        for node in graph.nodes:
+        for node in graph.in_order_of_creation() if as_created else graph.nodes:
             if node.op is None:
                 continue
             given: list[Any] = [slots[value] for value in node.inputs]
@@ -87,6 +115,11 @@ class Program:
             self.num_slots += len(outputs)
             slots.update((Value(node, index), slot) for index, slot in enumerate(outputs))
             self.steps.append(Step(node, inputs, outputs))  # type: ignore[arg-type]
+        # A sum over a window is added up in another order than one over a copy, which is what imperative calls take.
+        matters = {slot for step in self.steps if not _works_by_element(step.op) for slot in step.inputs}
+        for step in self.steps:
+            if step.op.is_view and not matters.isdisjoint(step.outputs):
+                step.copy_windows()
         self.outputs = [slots[value] for value in graph.outputs]
         # An output that may share memory with an input or with another output is copied.
         self.copied = [

@@ -534,12 +534,12 @@ def _trace(
 
 def template_for(
     node: Node, function: Callable[..., Any], layouts: Sequence[Layout], needs: Sequence[bool], training: bool,
-    device: torch.device,
+    device: torch.device, copies: bool = False,
 ) -> Template:  # fmt: skip
-    """The template of a node; function runs it on the tensors of its inputs."""
+    """The template of a node; function runs it on the tensors of its inputs, and copies windows or doesn't."""
     assert node.op is not None
     own = tuple((key, text) for key, text in node.attributes.items() if key in node.op.attributes)
-    key: Any = (node.op, own, node.input_names, node.op.uses_training and training)
+    key: Any = (node.op, own, node.input_names, node.op.uses_training and training, copies)
     if node.subgraphs:
         key = (*key, node)
     return template(key, function, layouts, needs, device)
