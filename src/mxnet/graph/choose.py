@@ -71,6 +71,13 @@ def candidates(lowered: LoweredProgram) -> Iterator[Candidate]:
         found = attempt(keep_costly(forward, limit), False, f"make again what moves {limit:g} times its size", True)
         if found is not None:
             yield found
+        if found is None or found.share <= FREE:
+            continue
+        for share in (FREE, 0.8 * FREE, 0.5 * FREE):  # where one comes out above its estimate, a smaller one fits
+            kept = keep_costly(forward, limit, share=share)
+            part = attempt(kept, False, f"{found.name}, in {share:.1%} of the step", True)
+            if part is not None:
+                yield part
     nodes = len({instruction.node for instruction in forward.instructions})
     for parts in _PARTS_OF_MANY if many else _PARTS:
         if parts * 2 > nodes:

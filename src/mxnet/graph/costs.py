@@ -11,7 +11,7 @@ from .lowering import Instruction, LoweredProgram
 aten = torch.ops.aten
 
 FLOPS = 1.0e11  # operations per second of matrix products and convolutions, on a CPU with few cores
-BANDWIDTH = 2.0e10  # bytes per second
+BANDWIDTH = 1.0e10  # bytes per second
 RANDOM_ELEMENTS = 3.0e8  # random numbers per second
 _CALL = 2.0e-6  # seconds for calling any operation
 

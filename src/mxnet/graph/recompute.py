@@ -8,9 +8,9 @@ numbers (random numbers are replayed), so the bits of all results stay what they
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
-from .costs import is_cheap, seconds
+from .costs import BANDWIDTH, is_cheap, seconds
 from .lowering import LoweredProgram
 
 _FAR = 3  # a cheap result that isn't used again within so many nodes is made again when it is
@@ -87,33 +87,46 @@ def keep_all(forward: Forward) -> set[int]:
     return {*forward.needed, *forward.fixed}
 
 
-def keep_costly(forward: Forward, limit: float, among: Iterable[int] | None = None) -> set[int]:
+def keep_costly(
+    forward: Forward, limit: float, among: Iterable[int] | None = None, share: float | None = None
+) -> set[int]:
     """Of what the backward pass reads, keep all but what costs little to make again from what is kept.
 
     limit  how often a result may be read and written, in all, to make it again
     among  the storages to decide on, default all that are needed
+    share  the time that making results again may take in all, as a share of that of the step: the results that free
+           most memory for it are made again, the others kept
     """
     storages = forward.lowered.storages
     kept = {*forward.fixed, *forward.outputs}
-    dropped: set[int] = set()
+    dropped: dict[int, int] = {}  # storage -> bytes that are moved to make it again
     wanted = set(forward.needed)
     for storage in forward.needed if among is None else among:
         nbytes = storages[storage].nbytes
         if storage in kept:
             continue
-        found = _closure(forward, storage, kept, dropped, wanted, limit * 2 * nbytes)
+        found, moved = _closure(forward, storage, kept, dropped, wanted, limit * 2 * nbytes)
         if found is None or forward.nbytes(found) > nbytes / 4 or nbytes == 0:
             kept.add(storage)
         else:
-            dropped.add(storage)
+            dropped[storage] = moved
             kept |= found
+    if share is not None:
+        left = share * forward.total_cost
+        for storage in sorted(dropped, key=lambda s: (dropped[s] / storages[s].nbytes, -storages[s].nbytes)):
+            left -= dropped[storage] / BANDWIDTH
+            if left < 0:
+                kept.add(storage)
     return kept
 
 
 def _closure(
-    forward: Forward, storage: int, kept: set[int], dropped: set[int], wanted: set[int], limit: float
-) -> set[int] | None:
-    """What must be kept besides to make a storage again by cheap instructions that move `limit` bytes; None if more."""
+    forward: Forward, storage: int, kept: set[int], dropped: Container[int], wanted: set[int], limit: float
+) -> tuple[set[int] | None, int]:
+    """What must be kept besides to make a storage again by cheap instructions, and the bytes that these move.
+
+    The first is None if they move more than `limit`.
+    """
     lowered = forward.lowered
     storage_of, storages, layouts = lowered.storage_of, lowered.storages, lowered.layouts
     more: set[int] = set()
@@ -126,13 +139,13 @@ def _closure(
             instruction = forward.instructions[number]
             if not forward.cheap[number]:
                 if current == storage:
-                    return None
+                    return None, 0
                 more.add(current)
                 break
             if not all(storage_of[v] == current for v in instruction.reads) or instruction.writes:
                 moved += sum(layout.nbytes for v in (*instruction.reads, *instruction.made) if (layout := layouts[v]))
             if moved > limit:
-                return None
+                return None, moved
             for value in instruction.reads:
                 source = storage_of[value]
                 if source in seen or storages[source].kind != "result" or source in kept:
@@ -142,7 +155,7 @@ def _closure(
                     more.add(source)  # not decided on, so it stays
                 else:
                     stack.append(source)
-    return more
+    return more, moved
 
 
 def keep_boundaries(forward: Forward, parts: int, kept_share: float = 0.0) -> set[int]:
