@@ -32,9 +32,9 @@ def numbers(text: str) -> list[float]:
     return [float(number) for number in re.findall(r"-?\d+\.\d*(?:e[-+]?\d+)?", text)]
 
 
-def test_readmes_hold_the_same_three_programs():
+def test_readmes_hold_the_same_four_programs():
     english, chinese = map(programs, READMES)
-    assert len(english) == 3 and english == chinese
+    assert len(english) == 4 and english == chinese
 
 
 def test_imperative_program_finds_the_line(tmp_path):
@@ -52,6 +52,11 @@ def test_gluon_program_learns_and_exports(tmp_path):
     (accuracy,) = numbers(run(programs("README.md")[2], tmp_path))
     assert accuracy > 0.9
     assert sorted(path.name for path in tmp_path.iterdir()) == ["xor-gluon-0000.params", "xor-gluon-symbol.json"]
+
+
+def test_planning_program_shows_the_plan(tmp_path):
+    text = run(programs("README.md")[3], tmp_path)
+    assert re.search(r"everything together +[\d,.]+ MB", text) and "optimizer states" in text
 
 
 @pytest.mark.parametrize("readme", READMES)
