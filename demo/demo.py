@@ -74,7 +74,7 @@ def train_gluon(
     net = lenet.block()
     net.collect_params().load_dict(initial)
     if hybridize:
-        net.hybridize()
+        net.hybridize(static_alloc=True)
     loss_of = gluon.loss.SoftmaxCrossEntropyLoss()
     trainer = gluon.Trainer(net.collect_params(), "sgd", SGD)
 

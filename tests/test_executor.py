@@ -355,3 +355,23 @@ def test_shape_errors_at_run_time_name_the_node():
     executor.arg_arrays[0]._data = executor.arg_arrays[0]._data[:3]
     with pytest.raises(MXNetError, match="Error in operator again"):
         executor.forward()
+
+
+def test_step_hands_over_the_gradients_of_backward():
+    symbol = mx.sym.SoftmaxOutput(mx.sym.FullyConnected(mx.sym.var("data"), num_hidden=3, name="fc"), name="softmax")
+    executor = symbol.simple_bind(mx.cpu(), data=(4, 5))
+    for array in executor.arg_arrays:
+        array[:] = mx.nd.random.uniform(shape=array.shape)
+    executor.forward(is_train=True)
+    executor.backward()
+    expected = {name: gradient.asnumpy() for name, gradient in executor.grad_dict.items()}
+    for gradient in executor.grad_arrays:
+        gradient[:] = 7
+    found = {}
+    assert executor.step(lambda name, gradient: found.setdefault(name, gradient.asnumpy()))
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        np.testing.assert_array_equal(found[name], value)
+    assert all((gradient.asnumpy() == 7).all() for gradient in executor.grad_arrays)
+    added = symbol.simple_bind(mx.cpu(), grad_req="add", data=(4, 5))
+    assert not added.step(found.setdefault)

@@ -621,3 +621,45 @@ def test_the_older_executor_manager_trains_on_two_devices():
     copies = {name: value * 0 for name, value in one.get_params()[0].items()}
     manager.copy_to(copies, {})
     np.testing.assert_array_equal(copies["fc1_weight"].asnumpy(), one.get_params()[0]["fc1_weight"].asnumpy())
+
+
+def _trained_residual(epochs=2, **options):
+    x = mx.sym.FullyConnected(mx.sym.Variable("data"), num_hidden=16, name="in")
+    x = mx.sym.Activation(mx.sym.BatchNorm(x, name="bn"), act_type="relu")
+    y = mx.sym.FullyConnected(x, num_hidden=16, name="mid")
+    out = mx.sym.SoftmaxOutput(mx.sym.FullyConnected(x + mx.sym.tanh(y), num_hidden=3, name="out"), name="softmax")
+    random = np.random.RandomState(0)
+    data, label = random.randn(48, 5).astype("float32"), random.randint(0, 3, 48).astype("float32")
+    batches = mx.io.NDArrayIter(data, label, 16, label_name="softmax_label")
+    mx.random.seed(2)
+    module = mx.mod.Module(out, **options)
+    module.fit(
+        batches, num_epoch=epochs, initializer=mx.init.Xavier(), optimizer="adam",
+        optimizer_params={"learning_rate": 0.01, "clip_gradient": 1.0},
+    )  # fmt: skip
+    return module
+
+
+def test_updates_in_backward_train_the_same_and_leave_gradient_arrays_alone():
+    usual, fused = _trained_residual(), _trained_residual(update_in_backward=True)
+    for kind in (0, 1):
+        expected, found = usual.get_params()[kind], fused.get_params()[kind]
+        for name, value in expected.items():
+            np.testing.assert_array_equal(value.asnumpy(), found[name].asnumpy(), err_msg=name)
+    gradients = [grads[0].asnumpy() for grads in fused._exec_group.grad_arrays]
+    assert all((gradient == 0).all() for gradient in gradients)
+
+
+def test_updates_in_backward_fall_back_where_they_cannot_be():
+    batch = mx.io.DataBatch([mx.nd.ones((16, 5))], [mx.nd.zeros(16)])
+    module = _trained_residual(update_in_backward=True)
+    before = module.get_params()[0]["in_weight"].asnumpy()
+    monitor = mx.mon.Monitor(1, pattern=".*output")
+    module.install_monitor(monitor)
+    monitor.tic()
+    module.forward_backward(batch)
+    assert monitor.toc()
+    assert any((grads[0].asnumpy() != 0).any() for grads in module._exec_group.grad_arrays)
+    np.testing.assert_array_equal(module.get_params()[0]["in_weight"].asnumpy(), before)
+    module.update()
+    assert (module.get_params()[0]["in_weight"].asnumpy() != before).any()

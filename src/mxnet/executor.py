@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -73,7 +74,9 @@ class Executor:
         self._leaves: dict[int, Tensor] = {}  # position among the arguments -> what autograd differentiates by
         self._random_state: Tensor | None = None
         self._budget = memory_budget
-        self._plans: dict[tuple[bool, bool, tuple[bool, ...]], CompiledProgram | None] = {}
+        self._plans: dict[tuple[bool, bool, tuple[bool, ...], bool], CompiledProgram | None] = {}
+        #: what takes the gradient of an argument, by name, in place of its array, and may change the argument at once
+        self._update: Callable[[str, NDArray], None] | None = None
         self._step: _Step | None = None  # the training step that waits for its backward pass
         self._prepare()
 
@@ -191,7 +194,7 @@ class Executor:
         Raises: MXNetError if there must be one for a memory budget.
         """
         wanted = self._wanted if is_train else []
-        key = (is_train, bool(wanted), tuple(self._heads))
+        key = (is_train, bool(wanted), tuple(self._heads), self._update is not None)
         if key not in self._plans:
             self._plans[key] = self._plan(is_train, wanted)
         return self._plans[key]
@@ -210,7 +213,8 @@ class Executor:
             return plan_within(
                 "Executor", budget, apart, self._program, {n: tuple(t.shape) for n, t in tensors.items()},
                 {n: DTYPE_NAMES[t.dtype] for n, t in tensors.items()}, training=is_train, wanted=wanted,
-                device=self._device, heads=self._heads, stores=True, direct=self._direct(),
+                device=self._device, heads=self._heads, stores=True, updates=self._update is not None,
+                direct=self._direct() if self._update is None else (),
             ).compiled  # fmt: skip
         except Unplannable:
             if budget is not None:
@@ -246,15 +250,50 @@ class Executor:
         given = [head for head, needed in zip(heads, step.heads, strict=True) if needed]
         generator = generator_for(self._device) if self._program.is_random else None
         targets = {name: (self.grad_arrays[i], self._reqs[i]) for i, name in enumerate(self._arg_names)}
-        stores = [_store(*targets[name]) for name in step.compiled.stored]
+        if self._update is None:
+            stores = [_store(*targets[name]) for name in step.compiled.stored]
+        else:
+            stores = [partial(self._hand_over, name) for name in step.compiled.stored]
         arrays = [targets[name][0]._data for name in step.compiled.stored]
         rest = step.compiled.backward(step.values, given, generator, stores, arrays)
         for name, gradient in rest.items():
             target, req = targets[name]
-            if gradient is not None:
+            if self._update is not None:  # nothing depends on it: what an array of zeros would do, the caller does
+                if target is not None:
+                    self._hand_over(name, torch.zeros_like(target._data))
+            elif gradient is not None:
                 _store(target, req)(gradient)
             elif target is not None and req != "add":
                 target._data.zero_()
+
+    def _hand_over(self, name: str, gradient: Tensor) -> None:
+        assert self._update is not None
+        self._update(name, wrap(NDArray, gradient, self._ctx))
+
+    def step(self, update: Callable[[str, NDArray], None]) -> bool:
+        """Run forward in training mode and backward, and hand each gradient over as soon as it can be used.
+
+        No gradient array is written: a gradient lives only until update has it.
+
+        Args:
+            update: function of the name of an argument and its gradient; it may change that argument.
+        Returns: False, and nothing is computed, if this executor can't: a monitor is set, there is no plan, a grad_req
+            is "add", or an output needs a gradient from outside.
+        Raises: MXNetError as `forward`.
+        """
+        if self._monitor is not None or not all(self._loss_heads) or "add" in self._reqs:
+            return False
+        self._update = update
+        try:
+            self._heads = [False] * len(self._loss_heads)
+            compiled = self._compiled_for(True)
+            if compiled is None or not compiled.has_backward or any(compiled.gradients.values()):
+                return False
+            self.forward(is_train=True)
+            self.backward()
+        finally:
+            self._update = None
+        return True
 
     # Recorded by autograd
 

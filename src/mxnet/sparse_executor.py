@@ -22,6 +22,10 @@ class SparseExecutor(Executor):
     Outputs and gradient arrays have the storage types that MXNet infers; an array that was bound keeps its own.
     """
 
+    def step(self, update: Any) -> bool:
+        """Not possible with sparse storage: False."""
+        return False
+
     def _prepare(self) -> None:
         graph = self._symbol.graph
         arrays = self._bind_inputs(graph)

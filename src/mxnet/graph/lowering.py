@@ -165,7 +165,7 @@ class LoweredProgram:
 def lower(
     program: Program, shapes: Mapping[str, tuple[int, ...]], dtypes: Mapping[str, str], *, training: bool,
     wanted: Sequence[str] = (), device: torch.device | None = None, heads: Sequence[bool] | None = None,
-    stores: bool = False, channels_last: bool = False,
+    stores: bool = False, updates: bool = False, channels_last: bool = False,
 ) -> LoweredProgram:  # fmt: skip
     """The flat program for a graph.
 
@@ -178,6 +178,8 @@ def lower(
         heads: for each output whether its gradient is given from outside; those that aren't given are ones, which the
             program makes where something needs them. Default: those of all outputs that depend on `wanted`.
         stores: hand over each gradient as soon as it is there, instead of keeping all to the end.
+        updates: with stores, what takes a gradient changes its variable: it is handed over after the last instruction
+            that reads the variable.
         channels_last: keep images with the channels last in memory, from the first convolution on: faster on a CPU,
             but results are rounded differently.
     Raises: Unplannable if a shape depends on values; MXNetError if an operator refuses its inputs.
@@ -187,7 +189,7 @@ def lower(
     if wanted:
         lowering.run_backward(heads, wanted)
     lowered = remove_dead(lowering.lowered)
-    return store_gradients(lowered) if stores else lowered
+    return store_gradients(lowered, updates) if stores else lowered
 
 
 class _Placed:
@@ -492,18 +494,23 @@ def remove_dead(lowered: LoweredProgram) -> LoweredProgram:
     return lowered
 
 
-def store_gradients(lowered: LoweredProgram) -> LoweredProgram:
-    """Hand over each gradient right after the instruction that completes it."""
+def store_gradients(lowered: LoweredProgram, updates: bool) -> LoweredProgram:
+    """Hand over each gradient right after the instruction that completes it, or that last reads its variable."""
     made: dict[int, int] = {}
+    last_read: dict[int, int] = {}
     for number, instruction in enumerate(lowered.instructions):
         made.update(dict.fromkeys(instruction.made, number))
+        last_read.update((lowered.storage_of[read], number) for read in instruction.reads)
     after: dict[int, list[Instruction]] = {}
     for name, value in list(lowered.gradients.items()):
         if value is None or made.get(value, -1) < lowered.num_forward:
             continue  # nothing to hand over, or a gradient from outside
-        origin = lowered.instructions[made[value]]
+        place = made[value]
+        origin = lowered.instructions[place]
+        if updates:
+            place = max(place, last_read.get(lowered.storage_of[lowered.inputs[name]], -1))
         store = Instruction(StoreCall(len(lowered.stored)), (value,), (), (), origin.label, origin.node)
-        after.setdefault(made[value], []).append(store)
+        after.setdefault(place, []).append(store)
         lowered.stored.append(name)
         del lowered.gradients[name]
     lowered.instructions = [

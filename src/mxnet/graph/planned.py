@@ -49,13 +49,13 @@ class OverBudget(Exception):
 def plan(
     program: Program, shapes: Mapping[str, tuple[int, ...]], dtypes: Mapping[str, str], *, training: bool,
     wanted: Sequence[str] = (), device: torch.device | None = None, heads: Sequence[bool] | None = None,
-    stores: bool = False, direct: Iterable[str] = (), channels_last: bool = False, budget: int | None = None,
-    recompute: bool = True,
+    stores: bool = False, updates: bool = False, direct: Iterable[str] = (), channels_last: bool = False,
+    budget: int | None = None, recompute: bool = True,
 ) -> Planned:  # fmt: skip
     """Plan a forward pass, or with `wanted` a training step.
 
     Args:
-        program, shapes, dtypes, training, wanted, device, heads, stores, channels_last: as for `lower`.
+        program, shapes, dtypes, training, wanted, device, heads, stores, updates, channels_last: as for `lower`.
         direct: with stores, the variables whose gradient replaces what is in its array, of the same layout.
         budget: the most bytes that results may hold at one time.
         recompute: whether results may be computed again where that costs next to nothing.
@@ -69,7 +69,7 @@ def plan(
         program = Program(swapped, program.as_created)
     lowered = lower(
         program, shapes, dtypes, training=training, wanted=wanted, device=device, heads=heads, stores=stores,
-        channels_last=channels_last,
+        updates=updates, channels_last=channels_last,
     )
     if wanted:
         lowered = read_from_concatenations(compute_into_targets(lowered, frozenset(direct)))

@@ -32,7 +32,7 @@ class BucketingModule(BaseModule):
         sym_gen: a function from a bucket key to symbol, data_names and label_names.
         default_bucket_key: key of the bucket that has all parameters and the largest inputs.
         logger, context, work_load_list, fixed_param_names, state_names, group2ctxs, compression_params,
-            memory_budget: as for `Module`.
+            memory_budget, update_in_backward: as for `Module`.
     Raises: AssertionError without default_bucket_key; otherwise as `Module`.
     """
 
@@ -41,6 +41,7 @@ class BucketingModule(BaseModule):
         context: Any = cpu(), work_load_list: Sequence[float] | None = None,
         fixed_param_names: Sequence[str] | None = None, state_names: Sequence[str] | None = None,
         group2ctxs: Any = None, compression_params: Any = None, memory_budget: int | float | None = None,
+        update_in_backward: bool = False,
     ):  # fmt: skip
         super().__init__(logger=logger)
         require(default_bucket_key is not None, "BucketingModule: default_bucket_key is missing")
@@ -50,6 +51,7 @@ class BucketingModule(BaseModule):
             "logger": logger, "context": context, "work_load_list": work_load_list,
             "fixed_param_names": fixed_param_names, "state_names": state_names, "group2ctxs": group2ctxs,
             "compression_params": compression_params, "memory_budget": memory_budget,
+            "update_in_backward": update_in_backward,
         }  # fmt: skip
         symbol, data_names, label_names = self._generate(default_bucket_key)
         check_input_names(symbol, list(data_names or ()), "data_names", True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..base import MXNetError
@@ -318,7 +318,34 @@ class DataParallelExecutorGroup:
             is_train: default for_training.
         Raises: MXNetError if arrays are missing, or shapes don't fit.
         """
+        self._load_batch(data_batch)
         is_train = self.for_training if is_train is None else is_train
+        for executor in self.execs:
+            executor.forward(is_train=is_train)
+
+    def step(self, data_batch: Any, updater: Callable[[int, NDArray, NDArray], None]) -> bool:
+        """Forward, backward and update in one, on one device: see `Executor.step`.
+
+        Args:
+            updater: called with the number of a parameter, its gradient and the parameter.
+        Returns: False, and nothing is computed, if that can't be.
+        """
+        if len(self.execs) != 1 or not self.for_training:
+            return False
+        executor = self.execs[0]
+        numbers = {name: number for number, name in enumerate(self.param_names)}
+        arguments, gradients = executor.arg_dict, executor.grad_dict
+
+        def update(name: str, gradient: NDArray) -> None:
+            if name in numbers:
+                updater(numbers[name], gradient, arguments[name])
+            else:  # of an input
+                gradient.copyto(gradients[name])
+
+        self._load_batch(data_batch)
+        return executor.step(update)
+
+    def _load_batch(self, data_batch: Any) -> None:
         for kind, targets, axes, names in (
             ("data", self.data_arrays, self.data_layouts, self.data_names),
             ("label", self.label_arrays, self.label_layouts, self.label_names),
@@ -329,8 +356,6 @@ class DataParallelExecutorGroup:
                         _copy(source, parts[device], name)
             elif kind == "data" or (targets and data_batch.label):
                 self._load(getattr(data_batch, kind), targets, axes, names)
-        for executor in self.execs:
-            executor.forward(is_train=is_train)
 
     def backward(self, out_grads: Any = None) -> None:
         """Compute the gradients from those of the outputs, for whole batches; None where the outputs are losses.

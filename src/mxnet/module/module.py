@@ -12,7 +12,7 @@ from ..base import MXNetError
 from ..context import Context, cpu, current_context
 from ..files import replace_atomically
 from ..initializer import InitDesc, Uniform
-from ..io import DataDesc
+from ..io import DataBatch, DataDesc
 from ..model import (
     _create_kvstore,
     _initialize_kvstore,
@@ -42,6 +42,9 @@ class Module(BaseModule):
         compression_params: must be None; gradient compression isn't supported yet.
         memory_budget: the most memory that a step may need on each device, without the optimizer; see
             `Symbol.simple_bind`.
+        update_in_backward: let `forward_backward` update each parameter as soon as its gradient is there, and `update`
+            do nothing more: gradients need no memory, and their arrays are not written. It does so on one device with
+            an optimizer, where outputs are losses, no grad_req is "add", and no monitor is installed; else as usual.
     Raises: ValueError if the symbol has no such arguments (only a warning for label_names); AssertionError if
         work_load_list has another length than context; MXNetError for compression_params.
     """
@@ -51,10 +54,12 @@ class Module(BaseModule):
         label_names: Sequence[str] | None = ("softmax_label",), logger: Any = logging, context: Any = cpu(),
         work_load_list: Sequence[float] | None = None, fixed_param_names: Sequence[str] | None = None,
         state_names: Sequence[str] | None = None, group2ctxs: Any = None, compression_params: Any = None,
-        memory_budget: int | float | None = None,
+        memory_budget: int | float | None = None, update_in_backward: bool = False,
     ):  # fmt: skip
         super().__init__(logger=logger)
         self._memory_budget = memory_budget
+        self._update_in_backward = update_in_backward
+        self._is_updated = False  # whether forward_backward has updated the parameters already
         context = current_context() if context is None else context
         self._context = [context] if isinstance(context, Context) else list(context)
         self._work_load_list = [1] * len(self._context) if work_load_list is None else list(work_load_list)
@@ -519,11 +524,25 @@ class Module(BaseModule):
         self._require_ready()
         self._group.backward(out_grads=out_grads)
 
+    def forward_backward(self, data_batch: DataBatch) -> None:
+        """`forward` in training mode, then `backward`; with update_in_backward the update is part of it."""
+        self._is_updated = False
+        if self._update_in_backward and self.optimizer_initialized and self._kvstore is None and self._updater:
+            self._require_ready()
+            self._reshape_for(data_batch)
+            self._is_updated = self._group.step(data_batch, self._updater)
+            if self._is_updated:
+                return
+        super().forward_backward(data_batch)
+
     def update(self) -> None:
         """Update the parameters with the gradients. Raises: AssertionError before init_optimizer."""
         self._require_ready()
         self._require_optimizer()
         self._params_dirty = True
+        if self._is_updated:
+            self._is_updated = False
+            return
         group = self._group
         if self._update_on_kvstore:
             _update_params_on_kvstore(
