@@ -100,11 +100,10 @@ class StaticGraph:
 
     def plan(
         self, what: str, shapes: Sequence[tuple[int, ...]], dtypes: Sequence[torch.dtype], training: bool,
-        wanted: Sequence[int], device: torch.device, budget: Any, extra: int = 0,
+        wanted: Sequence[int], device: torch.device, budget: Any,
     ) -> tuple[Program, Planned]:  # fmt: skip
         """The program and the plan for variables of these shapes and dtypes.
 
-        extra: bytes that count towards the budget besides variables and gradients.
         Raises: Unplannable if shapes depend on values; MXNetError if the budget can't be met.
         """
         known = dict(zip(self._names, shapes, strict=True))
@@ -114,10 +113,8 @@ class StaticGraph:
             inferred = infer_dtypes(self._graph, kinds)
             found = infer_shapes(self._graph, known, inferred)  # type: ignore[arg-type]
             program = Program(resolve_creation(self._graph, found), as_created=True)
-        sizes = [torch.Size(shape).numel() * dtype.itemsize for shape, dtype in zip(shapes, dtypes, strict=True)]
-        apart = sum(sizes) + sum(sizes[position] for position in wanted) + extra
         planned = plan_within(
-            what, budget, apart, program, known, kinds, training=training, device=device,
+            what, budget, _bytes_apart(shapes, dtypes, wanted), program, known, kinds, training=training, device=device,
             wanted=[self._names[position] for position in wanted], channels_last=self._fuse,
         )  # fmt: skip
         return program, planned
@@ -135,7 +132,6 @@ class StaticGraph:
                 raise
             return self._whole or Program(self._graph, as_created=True), None
 
-
     def _prepare_bounded(
         self, shapes: list[tuple[int, ...]], dtypes: list[torch.dtype], training: bool, wanted: Sequence[int],
         device: torch.device,
@@ -151,12 +147,15 @@ class StaticGraph:
             self._most[key] = planned.chosen.peak
         program, planned = self.plan("hybridize", shapes, dtypes, training, wanted, device, self._budget)
         if planned.chosen.peak > self._most[key]:
-            sizes = [torch.Size(s).numel() * dtype.itemsize for s, dtype in zip(shapes, dtypes, strict=True)]
-            apart = sum(sizes) + sum(sizes[position] for position in wanted)
-            program, planned = self.plan(
-                "hybridize", shapes, dtypes, training, wanted, device, self._most[key] + apart
-            )
+            most = self._most[key] + _bytes_apart(shapes, dtypes, wanted)
+            program, planned = self.plan("hybridize", shapes, dtypes, training, wanted, device, most)
         return program, planned
+
+
+def _bytes_apart(shapes: Sequence[tuple[int, ...]], dtypes: Sequence[torch.dtype], wanted: Sequence[int]) -> int:
+    """The bytes of variables, and of the gradients of those that are wanted."""
+    sizes = [torch.Size(shape).numel() * dtype.itemsize for shape, dtype in zip(shapes, dtypes, strict=True)]
+    return sum(sizes) + sum(sizes[position] for position in wanted)
 
 
 class _Run:

@@ -83,8 +83,8 @@ def candidates(lowered: LoweredProgram) -> Iterator[Candidate]:
         if parts * 2 > nodes:
             break
         for share in (0.0,) if many else _SHARES:
+            kept = keep_boundaries(forward, parts, share)
             for hold_cheap in (True,) if many else (True, False):
-                kept = keep_boundaries(forward, parts, share)
                 name = f"{parts} parts, {share:.0%} kept, {'hold' if hold_cheap else 'drop'}"
                 found = attempt(kept, hold_cheap, name)
                 if found is not None:
