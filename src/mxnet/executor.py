@@ -19,6 +19,7 @@ from .graph.infer import infer_dtypes, infer_shapes
 from .graph.lowering import Unplannable
 from .graph.program import Program
 from .graph.storage import CODES, infer_gradient_stypes, infer_stypes
+from .graph.watched import Watched
 from .ndarray.invoke import wrap
 from .ndarray.ndarray import NDArray
 from .ndarray.utils import array, empty, zeros
@@ -527,22 +528,20 @@ class _Step:
         self.compiled = compiled
         self.values = values
         self.heads = heads
-        self._watched = [(name, tensor, tensor._version) for name, tensor in watched]
+        self._watched = Watched(watched)
 
     def watch_outputs(self, outputs: Sequence[NDArray]) -> None:
         """Watch those of the outputs that the backward pass reads, too."""
         for position in self.compiled.outputs_for_backward:
-            tensor = outputs[position]._data
-            self._watched.append((f"output {position}", tensor, tensor._version))
+            self._watched.add(f"output {position}", outputs[position]._data)
 
     def check_unchanged(self) -> None:
         """Raise MXNetError if an array that the backward pass reads has been changed since the forward pass."""
-        for name, tensor, version in self._watched:
-            if tensor._version != version:
-                raise MXNetError(
-                    f"Executor.backward: {name} is needed by the gradient and was modified by an inplace operation "
-                    "after forward; change it after backward, or call forward again."
-                )
+        if (name := self._watched.changed()) is not None:
+            raise MXNetError(
+                f"Executor.backward: {name} is needed by the gradient and was modified by an inplace operation after "
+                "forward; change it after backward, or call forward again."
+            )
 
 
 def _store(target: NDArray | None, req: str) -> Callable[[Tensor], Any]:

@@ -20,6 +20,7 @@ from .graph.lowering import Unplannable
 from .graph.planned import Planned
 from .graph.program import Program
 from .graph.replay import Replay
+from .graph.watched import Watched
 from .ops.dtypes import DTYPE_NAMES
 from .ops.generators import generator_for
 from .symbol.budget import plan_within
@@ -175,7 +176,7 @@ class _Run:
         self._generator = generator_for(device) if program.is_random else None
         self._random_state = self._generator.get_state() if self._generator is not None else None
         self._values: list[Any] | None = None
-        self._watched: list[tuple[str, Tensor, int]] = []
+        self._watched = Watched()
 
     def forward(self) -> list[Tensor]:
         """Run the forward pass, and keep what the backward pass reads."""
@@ -185,10 +186,9 @@ class _Run:
         for index, result in zip(compiled.outputs, results, strict=True):
             values[index] = result.detach()  # autograd makes the results refer to this run
         watched = [i for i in compiled.inputs_for_backward if i not in self._program.mutated]
-        self._watched = [(self._names[i], t := self._tensors[i], t._version) for i in watched]
+        self._watched = Watched((self._names[i], self._tensors[i]) for i in watched)
         for position in compiled.outputs_for_backward:
-            result = values[compiled.outputs[position]]
-            self._watched.append((f"output {position}", result, result._version))
+            self._watched.add(f"output {position}", values[compiled.outputs[position]])
         self._values = values
         return results
 
@@ -198,12 +198,11 @@ class _Run:
 
     def backward(self, head_grads: Sequence[Tensor]) -> list[Tensor | None]:
         """The gradients of the wanted tensors, for those of all outputs."""
-        for name, tensor, version in self._watched:
-            if tensor._version != version:
-                raise MXNetError(
-                    f"backward: {name} is needed by the gradient and was changed in place after the recorded forward "
-                    "pass. Change it after backward, or work on a copy."
-                )
+        if (name := self._watched.changed()) is not None:
+            raise MXNetError(
+                f"backward: {name} is needed by the gradient and was changed in place after the recorded forward pass. "
+                "Change it after backward, or work on a copy."
+            )
         values, self._values = self._values, None
         if torch.is_grad_enabled() or values is None:
             return self._backward_by_autograd(head_grads)

@@ -9,8 +9,26 @@ import torch
 from torch import Tensor
 
 from ...base import MXNetError
-from ...graph.graph import Graph
+from ...graph.graph import Graph, Node
 from ...ops.dtypes import TORCH_DTYPES
+from ..packages import require
+
+
+class Engine:
+    """What the engines that run ONNX models say of themselves; name is also that of their package."""
+
+    name: str
+
+    def check(self) -> None:
+        """Raises: MXNetError if onnx or the engine is not installed."""
+        for package in ("onnx", self.name):
+            require(package, f"backend {self.name!r}", self.name)
+
+    def supports(self, node: Node) -> bool:
+        """Whether a node has a translation to ONNX."""
+        from ..translate import can_translate
+
+        return can_translate(node)
 
 
 class Port(NamedTuple):

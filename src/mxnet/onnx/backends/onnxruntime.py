@@ -9,26 +9,14 @@ import torch
 from torch import Tensor
 
 from ...base import MXNetError
-from ...graph.graph import Graph, Node
-from ..packages import require
-from .common import checked, model_of
+from ...graph.graph import Graph
+from .common import Engine, checked, model_of
 
 
-class OnnxRuntime:
+class OnnxRuntime(Engine):
     """Runs graphs by ONNX Runtime on the CPU, with as many threads as torch has when a graph is compiled."""
 
     name = "onnxruntime"
-
-    def check(self) -> None:
-        """Raises: MXNetError if onnx or onnxruntime is not installed."""
-        for package in ("onnx", self.name):
-            require(package, f"backend {self.name!r}", self.name)
-
-    def supports(self, node: Node) -> bool:
-        """Whether a node has a translation to ONNX."""
-        from ..translate import can_translate
-
-        return can_translate(node)
 
     def compile(
         self, graph: Graph, shapes: Mapping[str, tuple[int, ...]], dtypes: Mapping[str, str],

@@ -10,33 +10,21 @@ import torch
 from torch import Tensor
 
 from ...base import MXNetError
-from ...graph.graph import Graph, Node
+from ...graph.graph import Graph
 from ...graph.infer import infer_dtypes
 from ...ops.dtypes import DTYPE_NAMES
-from ..packages import require
-from .common import checked, model_of
+from .common import Engine, checked, model_of
 
 _REFUSED = ("float64", "bfloat16", "int64", "uint32", "uint64")
 
 
-class OpenVino:
+class OpenVino(Engine):
     """Runs graphs by OpenVINO on the CPU, with as many threads as torch has when a graph is compiled.
 
     float32 is computed as float32, also on processors that have faster formats.
     """
 
     name = "openvino"
-
-    def check(self) -> None:
-        """Raises: MXNetError if onnx or openvino is not installed."""
-        for package in ("onnx", self.name):
-            require(package, f"backend {self.name!r}", self.name)
-
-    def supports(self, node: Node) -> bool:
-        """Whether a node has a translation to ONNX."""
-        from ..translate import can_translate
-
-        return can_translate(node)
 
     def compile(
         self, graph: Graph, shapes: Mapping[str, tuple[int, ...]], dtypes: Mapping[str, str],
