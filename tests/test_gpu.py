@@ -140,3 +140,66 @@ def test_a_replayed_network_follows_its_inputs_and_parameters():
     bias = net[4].bias
     bias.set_data(bias.data() + 1)
     np.testing.assert_allclose(net(inputs[0]).asnumpy(), expected[0] + 1, rtol=1e-5, atol=1e-6)
+
+
+def trained(flags, steps=4):
+    """Losses, gradients, parameters and states of a network with Dropout, after each step."""
+    net = small_net()
+    net.add(nn.Dropout(0.5), nn.Dense(3))
+    mx.random.seed(0)
+    net.initialize(mx.init.Xavier(), ctx=mx.gpu(0))
+    random = np.random.RandomState(0)
+    batches = [nd.array(random.rand(8, 3, 12, 12), ctx=mx.gpu(0)) for _ in range(steps)]
+    net(batches[0])
+    net.hybridize(**flags)
+    trainer = gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 0.1, "momentum": 0.9})
+    mx.random.seed(5)
+    found = []
+    for x in batches:
+        x.attach_grad()
+        with autograd.record():
+            out = net(x)
+            loss = (out * nd.arange(3, ctx=mx.gpu(0))).sum()
+        loss.backward()
+        trainer.step(8)
+        found += [out, x.grad.copy(), *(p.data().copy() for p in net.collect_params().values()), net(x)]
+    return [array.asnumpy() for array in found], net
+
+
+def test_a_recorded_training_step_gives_what_one_without_recording_gives():
+    expected, _ = trained({"static_alloc": True})
+    found, net = trained({"static_alloc": True, "static_shape": True})
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+    info = net.cache_info()
+    assert info["recorded"] == info["plans"] == 2 and info["not_recorded"] == []
+
+
+def test_two_recorded_forward_passes_before_their_backward_passes():
+    results = []
+    for flags in ({"static_alloc": True}, {"static_alloc": True, "static_shape": True}):
+        mx.random.seed(0)
+        net = nn.HybridSequential()
+        net.add(nn.Dense(16, activation="tanh", in_units=4), nn.Dense(2, in_units=16))
+        net.initialize(mx.init.Xavier(), ctx=mx.gpu(0))
+        net.hybridize(**flags)
+        inputs = [nd.array(np.random.RandomState(i).rand(5, 4), ctx=mx.gpu(0)) for i in range(2)]
+        for x in inputs:
+            x.attach_grad()
+        for _ in range(2):
+            with autograd.record():
+                first, second = map(net, inputs)
+            second.backward()
+            first.backward()
+        results.append([array.asnumpy() for array in (first, second, *(x.grad for x in inputs))])
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+def test_what_looks_at_values_is_not_recorded_and_named():
+    net = Loops()
+    net.hybridize(static_alloc=True, static_shape=True)
+    x, s = nd.array([[1, 2, 3], [4, 5, 6]], ctx=mx.gpu(0)), nd.array([0.5, -0.25, 0.125], ctx=mx.gpu(0))
+    net(x, s)
+    info = net.cache_info()
+    assert info["recorded"] == 0 and "can't be written down" in info["not_recorded"][0]

@@ -75,6 +75,16 @@ class CachedOp:
         return self._graph
 
     @property
+    def obstacles(self) -> list[str]:
+        """Why something that ran isn't recorded although `static_shape` asks for it; see docs/static-graph.md."""
+        found = [] if self.static is None else self.static.obstacles
+        if self._interpreter is not None:
+            found = [*found, "arrays or gradients are sparse: operators run one by one"]
+        if self._inference is not None:
+            found = [*found, "inference is run by a backend, or by fused layers"]
+        return found
+
+    @property
     def is_np_sym(self) -> bool:
         """Whether the symbol is one of mx.np."""
         return False

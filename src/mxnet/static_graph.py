@@ -19,7 +19,7 @@ from .graph.infer import infer_dtypes, infer_shapes
 from .graph.lowering import Unplannable
 from .graph.planned import Planned
 from .graph.program import Program
-from .graph.replay import Replay
+from .graph.replay import Replay, can_record, obstacle
 from .graph.watched import Watched
 from .ops.dtypes import DTYPE_NAMES
 from .ops.generators import generator_for
@@ -35,8 +35,8 @@ class StaticGraph:
         graph: the graph.
         budget: memory that a step may need, as `plan_within` takes it.
         fuse: whether training may use other layouts, which change how results are rounded.
-        replay: on a GPU, record the kernels of a forward pass in inference once and replay them; on a CPU, and for
-            graphs with random numbers or changing states, without effect.
+        replay: on a GPU, record the kernels of forward and backward pass once and replay them, where that can be done;
+            `obstacles` tells why not.
         data: names of the variables that are inputs rather than parameters.
         bounds: the largest shapes of some variables; no step needs more storage than one of these shapes.
     """
@@ -86,18 +86,45 @@ class StaticGraph:
         program, planned = found
         if planned is None:
             return None
+        replay = self._replay_of(program, planned, mutated, device) if self._replay else None
         if wanted:
-            run = _Run(program, planned.compiled, self._names, tensors, wanted, training, device)
+            run = _Run(program, planned.compiled, self._names, tensors, wanted, training, device, replay)
             with torch.enable_grad():
                 return list(_PlannedStep.apply(run, *(tensors[i] for i in wanted)))  # type: ignore[no-untyped-call]
         compiled = planned.compiled
         contiguous = [tensor.contiguous() for tensor in tensors]
-        if self._replay and device.type == "cuda" and tensors and not (program.is_random or mutated or training):
-            if planned not in self._replays:
-                self._replays[planned] = Replay(compiled)
-            return self._replays[planned].run(contiguous, [name not in self._data for name in self._names])
+        if replay is not None and (replayed := replay.forward(contiguous)) is not None:
+            return replayed
         generator = generator_for(device) if program.is_random else None
         return compiled.forward(compiled.start(contiguous), generator, None)
+
+    @property
+    def num_recorded(self) -> int:
+        """How many plans have their kernels recorded."""
+        return sum(replay.is_recorded for replay in list(self._replays.values()))
+
+    @property
+    def obstacles(self) -> list[str]:
+        """Why plans that have run aren't recorded although that is asked for, each reason once."""
+        if not self._replay:
+            return []
+        found = {replay.reason for replay in list(self._replays.values()) if replay.reason is not None}
+        if any(planned is None for _, planned in list(self._programs.values())):
+            found.add("shapes depend on values, so that there is no plan")
+        return sorted(found)
+
+    def _replay_of(
+        self, program: Program, planned: Planned, mutated: Sequence[int], device: torch.device
+    ) -> Replay:
+        with self._lock:
+            found = self._replays.get(planned)
+            if found is None:
+                found = self._replays[planned] = Replay(
+                    planned.compiled, device, [name not in self._data for name in self._names], mutated,
+                    generator_for(device) if program.is_random else None,
+                    obstacle(device, planned.lowered.beside, planned.chosen.program),
+                )  # fmt: skip
+        return found
 
     def plan(
         self, what: str, shapes: Sequence[tuple[int, ...]], dtypes: Sequence[torch.dtype], training: bool,
@@ -117,6 +144,7 @@ class StaticGraph:
         planned = plan_within(
             what, budget, _bytes_apart(shapes, dtypes, wanted), program, known, kinds, training=training, device=device,
             wanted=[self._names[position] for position in wanted], channels_last=self._fuse,
+            keep_random=self._replay and can_record(device),
         )  # fmt: skip
         return program, planned
 
@@ -164,10 +192,12 @@ class _Run:
 
     def __init__(
         self, program: Program, compiled: CompiledProgram, names: Sequence[str], tensors: Sequence[Tensor],
-        wanted: Sequence[int], training: bool, device: torch.device,
+        wanted: Sequence[int], training: bool, device: torch.device, replay: Replay | None = None,
     ):  # fmt: skip
         self._program = program
         self._compiled = compiled
+        self._replay = replay
+        self._is_replayed = False
         self._names = names
         self._tensors = list(tensors)
         self._wanted = wanted
@@ -181,8 +211,11 @@ class _Run:
     def forward(self) -> list[Tensor]:
         """Run the forward pass, and keep what the backward pass reads."""
         compiled = self._compiled
-        values = compiled.start([tensor.detach().contiguous() for tensor in self._tensors])
-        results = compiled.forward(values, self._generator, None)
+        inputs = [tensor.detach().contiguous() for tensor in self._tensors]
+        values = compiled.start(inputs)
+        replayed = None if self._replay is None else self._replay.forward(inputs, self)
+        self._is_replayed = replayed is not None
+        results = compiled.forward(values, self._generator, None) if replayed is None else replayed
         for index, result in zip(compiled.outputs, results, strict=True):
             values[index] = result.detach()  # autograd makes the results refer to this run
         watched = [i for i in compiled.inputs_for_backward if i not in self._program.mutated]
@@ -205,9 +238,16 @@ class _Run:
             )
         values, self._values = self._values, None
         if torch.is_grad_enabled() or values is None:
+            if self._is_replayed and values is not None:
+                assert self._replay is not None
+                self._replay.release()
             return self._backward_by_autograd(head_grads)
         given = [head_grads[position] for position in self._compiled.head_positions]
-        found = self._compiled.backward(values, given, self._generator)
+        if self._is_replayed:
+            assert self._replay is not None
+            found = self._replay.backward(given)
+        else:
+            found = self._compiled.backward(values, given, self._generator)
         return [found[self._names[position]] for position in self._wanted]
 
     def _backward_by_autograd(self, head_grads: Sequence[Tensor]) -> list[Tensor | None]:

@@ -431,8 +431,9 @@ class HybridBlock(Block):
             backend: name of a backend or of registered passes, see `optimize_for`.
             clear: forget backends and passes named before.
             static_alloc: run programs whose storage is planned.
-            static_shape: on a GPU, record the kernels of a forward pass once and replay them (a CUDA graph); on a CPU
-                without effect; needs static_alloc.
+            static_shape: on a GPU, record the kernels of forward and backward pass once and replay them (CUDA graphs);
+                what can't be recorded runs as without, and `cache_info` says why; on a CPU without effect; needs
+                static_alloc.
             inline_limit, forward_bulk_size, backward_bulk_size: no meaning here: a graph is always run as a whole.
             memory_budget: bytes, or a fraction, that a training step may need; needs static_alloc.
             fuse: allow what changes how results are rounded: in inference the fusing passes, as
@@ -507,11 +508,20 @@ class HybridBlock(Block):
             set(shapes), hybrid=True, fuse=bool(flags.get("fuse")),
         )  # fmt: skip
 
-    def cache_info(self) -> dict[str, int]:
-        """How much is kept for inputs of different shapes: plans and traced graphs, and how many there may be."""
-        ops = [state[1] for state in self._traces.values()] or [self._cached_op]
-        plans = sum(op.static.num_plans for op in ops if op is not None and op.static is not None)
-        return {"plans": plans, "most_plans": MOST_PLANS, "graphs": len(self._traces), "most_graphs": _MAX_TRACES}
+    def cache_info(self) -> dict[str, Any]:
+        """How much is kept for inputs of different shapes: plans and traced graphs, and how many there may be.
+
+        Returns: numbers "plans", "most_plans", "graphs", "most_graphs"; with static_shape "recorded", the number of
+            plans whose kernels are replayed, and "not_recorded", the reasons why others aren't.
+        """
+        ops = [op for op in ([state[1] for state in self._traces.values()] or [self._cached_op]) if op is not None]
+        static = [op.static for op in ops if op.static is not None]
+        plans = sum(graph.num_plans for graph in static)
+        info = {"plans": plans, "most_plans": MOST_PLANS, "graphs": len(self._traces), "most_graphs": _MAX_TRACES}
+        if dict(self._flags).get("static_shape"):
+            info["recorded"] = sum(graph.num_recorded for graph in static)
+            info["not_recorded"] = sorted({reason for op in ops for reason in op.obstacles})
+        return info
 
     def optimize_for(
         self, x: Any, *args: Any, backend: str | None = None, clear: bool = False, static_alloc: bool = False,

@@ -122,6 +122,7 @@ class LoweredProgram:
     stored        names of variables whose gradient an instruction hands over; the others are in gradients
     beside        nodes that are called as a whole, beside the program
     forced        numbers of nodes whose results the user asks to compute again rather than keep
+    keeps_random  whether results that hold random numbers must be kept: nothing is drawn a second time
     """
 
     def __init__(self) -> None:
@@ -138,6 +139,7 @@ class LoweredProgram:
         self.stored: list[str] = []
         self.beside: list[str] = []
         self.forced: set[int] = set()
+        self.keeps_random = False
 
     def copy(self) -> LoweredProgram:
         """A program of its own that holds the same."""

@@ -50,7 +50,7 @@ def plan(
     program: Program, shapes: Mapping[str, tuple[int, ...]], dtypes: Mapping[str, str], *, training: bool,
     wanted: Sequence[str] = (), device: torch.device | None = None, heads: Sequence[bool] | None = None,
     stores: bool = False, updates: bool = False, direct: Iterable[str] = (), channels_last: bool = False,
-    budget: int | None = None, recompute: bool = True,
+    budget: int | None = None, recompute: bool = True, keep_random: bool = False,
 ) -> Planned:  # fmt: skip
     """Plan a forward pass, or with `wanted` a training step.
 
@@ -59,6 +59,7 @@ def plan(
         direct: with stores, the variables whose gradient replaces what is in its array, of the same layout.
         budget: the most bytes that results may hold at one time.
         recompute: whether results may be computed again where that costs next to nothing.
+        keep_random: keep results that hold random numbers, so that none are drawn a second time.
     The environment variable MXNET_BACKWARD_DO_MIRROR=1 asks for the smallest plan that computes nothing again but what
     is cheap, however long that takes in all; nodes with the attribute force_mirroring or mirror_stage count as cheap.
 
@@ -74,6 +75,7 @@ def plan(
     if wanted:
         lowered = read_from_concatenations(compute_into_targets(lowered, frozenset(direct)))
     lowered.forced = {number for number, node in enumerate(program.graph.nodes) if _is_mirrored(node)}
+    lowered.keeps_random = keep_random
     mirrors = bool(lowered.forced) or os.environ.get("MXNET_BACKWARD_DO_MIRROR", "0") not in ("", "0")
     found: list[Candidate] = []
     for candidate in candidates(lowered):

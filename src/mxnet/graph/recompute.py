@@ -68,7 +68,7 @@ class Forward:
                     source in changed_inputs or (source != storage and last_write.get(source, -1) > number)
                     for source in (storage_of[value] for value in instruction.reads)
                 )  # what was read isn't there any more
-                if beside or any(changed):
+                if beside or (lowered.keeps_random and instruction.call.random) or any(changed):
                     self.fixed.add(storage)
         read = {storage_of[v] for i in lowered.instructions[lowered.num_forward :] for v in i.reads}
         self.needed = [storage for storage in self.makers if storage in read]
