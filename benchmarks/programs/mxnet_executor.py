@@ -2,26 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
-
 import mxnet as mx
 
 from ..networks import NETWORKS
-
-
-@contextlib.contextmanager
-def without_recomputation():
-    """Plans made here keep all results that backward needs. There is no public switch: recomputation that is the
-    default costs next to nothing, which is what this is here to measure."""
-    from mxnet.symbol import budget
-
-    plan = budget.plan
-    budget.plan = functools.partial(plan, recompute=False)
-    try:
-        yield
-    finally:
-        budget.plan = plan
 
 
 def steps(network, batch, recompute=True, budget=None):
@@ -34,7 +17,7 @@ def steps(network, batch, recompute=True, budget=None):
     shapes, symbol = shapes(batch), build()
     given = set(shapes).union(name for name in symbol.list_arguments() if name.endswith("_label"))
     grad_req = {name: "null" if name in given else "write" for name in symbol.list_arguments()}
-    options = {}
+    options = {} if recompute else {"recompute": False}
     if budget is not None:
         plan = symbol.memory_plan(grad_req=grad_req, **shapes)
         options = {"memory_budget": plan.peak_bytes - int((1 - budget) * plan.planned_bytes)}
@@ -56,7 +39,4 @@ def steps(network, batch, recompute=True, budget=None):
             executor.backward()
         mx.nd.waitall()
 
-    if not recompute:
-        with without_recomputation():
-            run(1)  # plans are made at the first run
     return run

@@ -21,11 +21,11 @@ from .ndarray.ndarray import NDArray
 from .ndarray.recording import STATE
 from .ops.dtypes import DTYPE_NAMES
 from .static_graph import StaticGraph
+from .symbol.budget import limits
 
 _FLAGS = {
     "static_alloc", "static_shape", "inline_limit", "forward_bulk_size", "backward_bulk_size", "data_indices",
-    "param_indices", "subgraph", "memory_budget", "fuse", "max_shape",
-    "data_names",
+    "param_indices", "subgraph", "memory_budget", "recompute", "limits", "fuse", "max_shape", "data_names",
 }  # fmt: skip
 
 _PLAIN = frozenset({NDArray})
@@ -37,7 +37,8 @@ class CachedOp:
 
     Args:
         sym: the symbol.
-        flags: pairs (name, value) as hybridize takes them: static_alloc, static_shape, memory_budget, fuse, max_shape.
+        flags: pairs (name, value) as hybridize takes them: static_alloc, static_shape, memory_budget, recompute, fuse,
+            max_shape; limits, of memory_budget and recompute in one, as `symbol.budget.limits` makes them.
             inline_limit and the bulk sizes have no meaning here: a graph is always run as a whole.
         inference: what runs instead of the graph when nothing is recorded and the mode isn't training.
     Raises: MXNetError for an unknown flag.
@@ -62,12 +63,15 @@ class CachedOp:
         self.static: StaticGraph | None = None
         if options.get("static_alloc"):
             self.static = StaticGraph(
-                self._graph, options.get("memory_budget"), options.get("fuse", False),
+                self._graph,
+                options.get("limits") or limits("CachedOp", options.get("memory_budget"), options.get("recompute")),
+                options.get("fuse", False),
                 options.get("static_shape", False), _bounds(options.get("max_shape"), options.get("data_names", ())),
                 options.get("data_names", ()),
             )  # fmt: skip
-        elif options.get("memory_budget") is not None:
-            raise MXNetError("CachedOp: a memory_budget needs static_alloc=True.")
+        for name in ("memory_budget", "recompute"):
+            if options.get(name) is not None and self.static is None:
+                raise MXNetError(f"CachedOp: {name}={options[name]!r} needs static_alloc=True.")
 
     @property
     def handle(self) -> Any:

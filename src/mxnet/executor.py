@@ -25,7 +25,7 @@ from .ndarray.ndarray import NDArray
 from .ndarray.utils import array, empty, zeros
 from .ops.dtypes import DTYPE_NAMES, dtype_name
 from .ops.generators import generator_for
-from .symbol.budget import budget_or_default, plan_within
+from .symbol.budget import Limits, limits, limits_or, plan_within
 
 __all__ = ["Executor"]
 
@@ -47,9 +47,12 @@ class Executor:
     def __init__(
         self, handle: Any, symbol: Any, ctx: Context, grad_req: Any, group2ctx: dict[str, Context] | None,
         args: Sequence[NDArray] = (), grads: Sequence[NDArray | None] = (), aux: Sequence[NDArray] = (),
-        memory_budget: int | float | None = None,
+        asked: Limits | None = None,
     ):  # fmt: skip
-        """Use `Symbol.bind` or `Symbol.simple_bind`; handle has no meaning here."""
+        """Use `Symbol.bind` or `Symbol.simple_bind`; handle has no meaning here.
+
+        Raises: MXNetError if shapes contradict each other, or the budget asked for can't be met.
+        """
         self._symbol = symbol.__copy__()
         self._ctx = ctx
         self._grad_req = grad_req
@@ -74,7 +77,7 @@ class Executor:
         self._tracked: list[Tensor] | None = None
         self._leaves: dict[int, Tensor] = {}  # position among the arguments -> what autograd differentiates by
         self._random_state: Tensor | None = None
-        self._budget = memory_budget
+        self._asked = asked or Limits()
         self._plans: dict[tuple[bool, bool, tuple[bool, ...], bool], CompiledProgram | None] = {}
         #: what takes the gradient of an argument, by name, in place of its array, and may change the argument at once
         self._update: Callable[[str, NDArray], None] | None = None
@@ -92,6 +95,8 @@ class Executor:
         self.outputs = [
             empty(shapes[value] or (), self._ctx, dtypes[value]) for value in graph.outputs
         ]  # replaced in place by every run
+        if self._asked.budget is not None:  # now is the time to say that it can't be met
+            self._compiled_for(bool(self._wanted))
 
     def _bind_inputs(self, graph: Graph) -> dict[str, NDArray]:
         """Find the array of each variable; returns them by name.
@@ -201,24 +206,26 @@ class Executor:
         return self._plans[key]
 
     def _plan(self, is_train: bool, wanted: list[str]) -> CompiledProgram | None:
-        budget = self._budget
         if len(set(self._names)) != len(self._names) or any(
             not self._inputs[position][0]._data.is_contiguous() for position in self._program.mutated
         ):
-            if budget is not None:
-                raise MXNetError("Executor: a memory budget needs arguments of different names, and contiguous states.")
+            if self._asked.budget is not None:
+                raise MXNetError(
+                    f"Executor: a memory budget ({self._asked.given}) needs arguments of different names, and "
+                    "contiguous states."
+                )
             return None
         tensors = {name: bound._data for name, (bound, _) in zip(self._names, self._inputs, strict=True)}
         apart = sum(t.nbytes for t in tensors.values()) + sum(tensors[name].nbytes for name in wanted)
         try:
             return plan_within(
-                "Executor", budget, apart, self._program, {n: tuple(t.shape) for n, t in tensors.items()},
+                "Executor", self._asked, apart, self._program, {n: tuple(t.shape) for n, t in tensors.items()},
                 {n: DTYPE_NAMES[t.dtype] for n, t in tensors.items()}, training=is_train, wanted=wanted,
                 device=self._device, heads=self._heads, stores=True, updates=self._update is not None,
                 direct=self._direct() if self._update is None else (),
             ).compiled  # fmt: skip
         except Unplannable:
-            if budget is not None:
+            if self._asked.budget is not None:
                 raise
             return None
 
@@ -469,7 +476,7 @@ class Executor:
             for name, old, shape in zip(self._aux_names, self.aux_arrays, aux_shapes, strict=True)
         ]
         executor = type(self)(
-            None, self._symbol, self._ctx, self._grad_req, self._group2ctx, args, grads, aux, self._budget
+            None, self._symbol, self._ctx, self._grad_req, self._group2ctx, args, grads, aux, self._asked
         )  # fmt: skip
         executor._monitor = self._monitor
         return executor
@@ -493,11 +500,11 @@ class Executor:
         """The symbol as it is executed."""
         return type(self._symbol)(self._program.graph)
 
-    def memory_plan(self, optimizer: Any = None, budget: Any = None) -> Any:
+    def memory_plan(self, optimizer: Any = None, budget: Any = None, recompute: bool | None = None) -> Any:
         """The storage that a training step of this executor needs, or a forward pass where no gradient is wanted.
 
-        See `Symbol.memory_plan`; budget is by default the executor's own. Arguments without a gradient count as inputs,
-        the others as parameters.
+        See `Symbol.memory_plan`; budget and recompute are by default the executor's own. Arguments without a gradient
+        count as inputs, the others as parameters.
         """
         from .symbol.planning import plan_symbol
 
@@ -505,8 +512,8 @@ class Executor:
         dtypes = {name: array._data.dtype for name, array in zip(self._arg_names, self.arg_arrays, strict=True)}
         inputs = {name for name, req in zip(self._arg_names, self._reqs, strict=True) if req == "null"}
         training = bool(self._wanted)
-        budget = self._budget if budget is None else budget
-        return plan_symbol(self._symbol, training, self._reqs, optimizer, budget, dtypes, shapes, inputs)
+        asked = limits_or("memory_plan", self._asked, budget, recompute, training)
+        return plan_symbol(self._symbol, training, self._reqs, optimizer, asked, dtypes, shapes, inputs)
 
     def debug_str(self) -> str:
         """The nodes and the planned storage of their results, as text."""
@@ -604,8 +611,10 @@ def _as_arrays(names: list[str], given: Any, what: str, allow_missing: bool) -> 
 def bind(
     symbol: Any, ctx: Context, args: Any, args_grad: Any, grad_req: Any, aux_states: Any,
     group2ctx: dict[str, Context] | None, shared_exec: Executor | None, memory_budget: int | float | None = None,
+    recompute: bool | None = None,
 ) -> Executor:  # fmt: skip
     """An executor on given arrays; see `Symbol.bind`."""
+    asked = limits("bind", memory_budget, recompute)
     if not isinstance(ctx, Context):
         raise TypeError(f"Context type error: got {type(ctx)}")
     if shared_exec is not None and not isinstance(shared_exec, Executor):
@@ -619,15 +628,17 @@ def bind(
     aux = _as_arrays(aux_names, [] if aux_states is None else aux_states, "aux_states", False)
     reqs = grad_reqs(grad_req, names)
     reqs = ["null" if grad is None else req for req, grad in zip(reqs, grads, strict=True)]
-    return _make_executor(symbol, ctx, reqs, group2ctx, arrays, grads, aux, memory_budget)
+    return _make_executor(symbol, ctx, reqs, group2ctx, arrays, grads, aux, asked)
 
 
 def simple_bind(
     symbol: Any, ctx: Context, grad_req: Any, type_dict: dict[str, Any] | None, stype_dict: dict[str, str] | None,
     group2ctx: dict[str, Context] | None, shared_arg_names: list[str] | None, shared_exec: Executor | None,
     shared_buffer: dict[str, NDArray] | None, shapes: dict[str, Any], memory_budget: int | float | None = None,
+    recompute: bool | None = None,
 ) -> Executor:  # fmt: skip
     """An executor on new arrays of zeros; see `Symbol.simple_bind`."""
+    asked = limits("simple_bind", memory_budget, recompute)
     if not isinstance(ctx, Context):
         raise TypeError(f"Context type error: got {type(ctx)}")
     names, aux_names = symbol.list_arguments(), symbol.list_auxiliary_states()
@@ -672,7 +683,7 @@ def simple_bind(
         else:
             grads.append(_from_buffer(f"grad of {name}", shape, dtype, shared_buffer, ctx))
     aux = [make(n, s, d, old_aux) for n, s, d in zip(aux_names, aux_shapes, aux_types, strict=True)]
-    return _make_executor(symbol, ctx, reqs, group2ctx, args, grads, aux, memory_budget)
+    return _make_executor(symbol, ctx, reqs, group2ctx, args, grads, aux, asked)
 
 
 def infer_storage(symbol: Any, stype_dict: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
@@ -690,20 +701,21 @@ def infer_storage(symbol: Any, stype_dict: dict[str, str]) -> tuple[dict[str, st
 
 def _make_executor(
     symbol: Any, ctx: Context, reqs: list[str], group2ctx: dict[str, Context] | None, args: list[Any],
-    grads: list[Any], aux: list[Any], memory_budget: int | float | None,
+    grads: list[Any], aux: list[Any], asked: Limits,
 ) -> Executor:  # fmt: skip
     """An executor of the class that these arrays need.
 
-    Raises: MXNetError for a memory budget where storage is sparse.
+    Raises: MXNetError for a memory budget, or recompute=True, where storage is sparse.
     """
     known = {name: array.stype for name, array in zip(symbol.list_arguments(), args, strict=True)}
     stypes = [*infer_stypes(symbol.graph, known).values(), *(grad.stype for grad in grads if grad is not None)]
     if all(stype == "default" for stype in stypes):
-        return Executor(None, symbol, ctx, reqs, group2ctx, args, grads, aux, budget_or_default(memory_budget))
+        return Executor(None, symbol, ctx, reqs, group2ctx, args, grads, aux, asked)
     from .sparse_executor import SparseExecutor
 
-    if memory_budget is not None:
-        raise MXNetError("bind: the storage of sparse arrays depends on their values; leave out memory_budget.")
+    if asked.budget is not None or asked.recompute:
+        given = asked.given or "recompute=True"
+        raise MXNetError(f"bind: the storage of sparse arrays depends on their values, so leave out {given}.")
     return SparseExecutor(None, symbol, ctx, reqs, group2ctx, args, grads, aux)
 
 

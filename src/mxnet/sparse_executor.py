@@ -113,6 +113,6 @@ class SparseExecutor(Executor):
         """The symbol as it is executed."""
         return type(self._symbol)(self._interpreter.graph)
 
-    def memory_plan(self, optimizer: Any = None, budget: Any = None) -> Any:
+    def memory_plan(self, optimizer: Any = None, budget: Any = None, recompute: bool | None = None) -> Any:
         """Not available: how much sparse arrays store depends on values. Raises: MXNetError always."""
         raise MXNetError("memory_plan: the storage of sparse arrays depends on their values; bind dense arrays.")

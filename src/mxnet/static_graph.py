@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -23,7 +24,7 @@ from .graph.replay import Replay, can_record, obstacle
 from .graph.watched import Watched
 from .ops.dtypes import DTYPE_NAMES
 from .ops.generators import generator_for
-from .symbol.budget import plan_within
+from .symbol.budget import Limits, plan_within
 
 MOST_PLANS = 64  # kept for different shapes, dtypes and modes
 
@@ -33,7 +34,7 @@ class StaticGraph:
 
     Args:
         graph: the graph.
-        budget: memory that a step may need, as `plan_within` takes it.
+        asked: memory that a step may need, and how much is computed again.
         fuse: whether training may use other layouts, which change how results are rounded.
         replay: on a GPU, record the kernels of forward and backward pass once and replay them, where that can be done;
             `obstacles` tells why not.
@@ -42,12 +43,12 @@ class StaticGraph:
     """
 
     def __init__(
-        self, graph: Graph, budget: Any = None, fuse: bool = False, replay: bool = False,
+        self, graph: Graph, asked: Limits, fuse: bool = False, replay: bool = False,
         bounds: dict[str, tuple[int, ...]] | None = None, data: Sequence[str] = (),
     ):  # fmt: skip
         self._graph = graph
         self._names = [node.name for node in graph.variables]
-        self._budget = budget
+        self._asked = asked
         self._fuse = fuse
         self._replay = replay
         self._replays: WeakKeyDictionary[Planned, Replay] = WeakKeyDictionary()
@@ -128,7 +129,7 @@ class StaticGraph:
 
     def plan(
         self, what: str, shapes: Sequence[tuple[int, ...]], dtypes: Sequence[torch.dtype], training: bool,
-        wanted: Sequence[int], device: torch.device, budget: Any,
+        wanted: Sequence[int], device: torch.device, asked: Limits,
     ) -> tuple[Program, Planned]:  # fmt: skip
         """The program and the plan for variables of these shapes and dtypes.
 
@@ -142,7 +143,7 @@ class StaticGraph:
             found = infer_shapes(self._graph, known, inferred)  # type: ignore[arg-type]
             program = Program(resolve_creation(self._graph, found), as_created=True)
         planned = plan_within(
-            what, budget, _bytes_apart(shapes, dtypes, wanted), program, known, kinds, training=training, device=device,
+            what, asked, _bytes_apart(shapes, dtypes, wanted), program, known, kinds, training=training, device=device,
             wanted=[self._names[position] for position in wanted], channels_last=self._fuse,
             keep_random=self._replay and can_record(device),
         )  # fmt: skip
@@ -155,9 +156,9 @@ class StaticGraph:
         try:
             if self._bounds:
                 return self._prepare_bounded(shapes, dtypes, training, wanted, device)
-            return self.plan("hybridize", shapes, dtypes, training, wanted, device, self._budget)
+            return self.plan("hybridize", shapes, dtypes, training, wanted, device, self._asked)
         except Unplannable:
-            if self._budget is not None:
+            if self._asked.budget is not None:
                 raise
             return self._whole or Program(self._graph, as_created=True), None
 
@@ -172,11 +173,11 @@ class StaticGraph:
                 raise MXNetError(f"hybridize: {name} has shape {shape}, but max_shape is {bound}; give a larger one.")
         key = (training, tuple(wanted), device, tuple(dtypes))
         if key not in self._most:
-            _, planned = self.plan("hybridize", largest, dtypes, training, wanted, device, self._budget)
+            _, planned = self.plan("hybridize", largest, dtypes, training, wanted, device, self._asked)
             self._most[key] = planned.chosen.peak
-        program, planned = self.plan("hybridize", shapes, dtypes, training, wanted, device, self._budget)
+        program, planned = self.plan("hybridize", shapes, dtypes, training, wanted, device, self._asked)
         if planned.chosen.peak > self._most[key]:
-            most = self._most[key] + _bytes_apart(shapes, dtypes, wanted)
+            most = replace(self._asked, budget=self._most[key] + _bytes_apart(shapes, dtypes, wanted))
             program, planned = self.plan("hybridize", shapes, dtypes, training, wanted, device, most)
         return program, planned
 

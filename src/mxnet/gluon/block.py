@@ -23,6 +23,7 @@ from ..ndarray.recording import STATE
 from ..ops.dtypes import dtype_name
 from ..static_graph import MOST_PLANS
 from ..symbol import Symbol
+from ..symbol.budget import limits, limits_or
 from .graph_inputs import GraphInputs
 from .parameter import DeferredInitializationError, Parameter, ParameterDict, _brief, _reduced, shape_is_known
 from .tracing import trace_forward
@@ -422,7 +423,7 @@ class HybridBlock(Block):
         self, active: bool = True, backend: str | None = None, clear: bool = True, static_alloc: bool = False,
         static_shape: bool = False, inline_limit: int = 2, forward_bulk_size: int | None = None,
         backward_bulk_size: int | None = None, memory_budget: int | float | None = None, fuse: bool = False,
-        max_shape: Any = None, **kwargs: Any,
+        max_shape: Any = None, recompute: bool | None = None, **kwargs: Any,
     ) -> None:  # fmt: skip
         """Run as a graph from now on, or imperatively again.
 
@@ -435,29 +436,36 @@ class HybridBlock(Block):
                 what can't be recorded runs as without, and `cache_info` says why; on a CPU without effect; needs
                 static_alloc.
             inline_limit, forward_bulk_size, backward_bulk_size: no meaning here: a graph is always run as a whole.
-            memory_budget: bytes, or a fraction, that a training step may need; needs static_alloc.
+            memory_budget: the most memory that a training step may need, as for `Symbol.simple_bind`; needs
+                static_alloc. If it can't be met, the first call of each kind says so.
             fuse: allow what changes how results are rounded: in inference the fusing passes, as
                 `optimize_for(backend="oneDNN")` does; in training, with static_alloc, other layouts.
             max_shape: the largest shape that the input may have, or a list of them for several inputs: every smaller
                 input makes do with the storage planned for it, and a larger one is an error; needs static_alloc.
+            recompute: how much a training step computes again in its backward pass, as for `Symbol.simple_bind`; needs
+                static_alloc.
             kwargs: options of the backend.
-        Raises: ValueError if static_shape is given without static_alloc; MXNetError for an unknown backend or option.
+        Raises: ValueError if static_shape is given without static_alloc; MXNetError for an unknown backend or option, a
+            budget that is none, or one without static_alloc. The block then runs as before.
         """
         if static_shape and not static_alloc:
             raise ValueError("static_alloc must be True when static_shape is True")
         if kwargs and backend is None:
             raise MXNetError(
                 f"hybridize: unknown option {next(iter(kwargs))!r}; expected active, backend, clear, static_alloc, "
-                "static_shape, inline_limit, forward_bulk_size, backward_bulk_size, memory_budget, fuse or max_shape."
+                "static_shape, inline_limit, forward_bulk_size, backward_bulk_size, memory_budget, fuse, max_shape or "
+                "recompute."
             )
+        planned_only = {"memory_budget": memory_budget, "max_shape": max_shape, "recompute": recompute}
+        for name, option in planned_only.items():
+            if option is not None and active and not static_alloc:
+                raise MXNetError(f"hybridize: {name}={option!r} needs static_alloc=True.")
+        asked = limits("hybridize", memory_budget, recompute) if static_alloc else None
         added = [] if backend is None else [Optimizer(backend, kwargs)]
         self._optimizers = added if clear else [*self._optimizers, *added]
         self._active = active
         self._flags = [("static_alloc", static_alloc), ("static_shape", static_shape), ("inline_limit", inline_limit)]
-        for name, option in (("memory_budget", memory_budget), ("max_shape", max_shape)):
-            if option is not None and active and not static_alloc:
-                raise MXNetError(f"hybridize: {name}={option!r} needs static_alloc=True.")
-        self._flags += [("memory_budget", memory_budget), ("fuse", fuse), ("max_shape", max_shape)]
+        self._flags += [("limits", asked), ("fuse", fuse), ("max_shape", max_shape)]
         if forward_bulk_size is not None:
             self._flags.append(("forward_bulk_size", forward_bulk_size))
         if backward_bulk_size is not None:
@@ -468,10 +476,12 @@ class HybridBlock(Block):
             child.hybridize(
                 active, static_alloc=static_alloc, static_shape=static_shape, inline_limit=inline_limit,
                 forward_bulk_size=forward_bulk_size, backward_bulk_size=backward_bulk_size, clear=clear,
+                **({} if recompute is None else {"recompute": recompute}),
             )  # fmt: skip
 
     def memory_plan(
         self, *args: Any, training: bool = True, grad_req: Any = None, optimizer: Any = None, budget: Any = None,
+        recompute: bool | None = None,
     ) -> Any:  # fmt: skip
         """The storage that a forward pass or a training step needs after ``hybridize(static_alloc=True)``.
 
@@ -483,7 +493,7 @@ class HybridBlock(Block):
             training: a training step, forward and backward; otherwise a forward pass.
             grad_req: "write", "add" or "null" for all parameters, or by name; default that of each parameter.
             optimizer: Optimizer or its name, whose states are counted.
-            budget: plan for a memory budget, as `hybridize` takes it; default the one given there.
+            budget, recompute: plan for a memory budget, as `hybridize` takes them; default those given there.
         Returns: a MemoryPlan: planned_bytes, peak_bytes and so on; `str()` is a table, `plot()` a picture.
         Raises: MXNetError if a shape can't be inferred, the budget can't be met (it says the smallest that can), or a
             shape depends on values.
@@ -503,9 +513,11 @@ class HybridBlock(Block):
         wanted = {name: reqs.get(name, "null") for name in out.list_arguments() if name not in shapes}
         dtypes.update({name: p.dtype for name, p in parameters.items() if name in out.list_inputs()})
         flags = dict(self._flags)
+        default = flags.get("limits") or limits("memory_plan")
+        asked = limits_or("memory_plan", default, budget, recompute, training)
         return plan_symbol(
-            out, training, wanted, optimizer, flags.get("memory_budget") if budget is None else budget, dtypes, shapes,
-            set(shapes), hybrid=True, fuse=bool(flags.get("fuse")),
+            out, training, wanted, optimizer, asked, dtypes, shapes, set(shapes), hybrid=True,
+            fuse=bool(flags.get("fuse")),
         )  # fmt: skip
 
     def cache_info(self) -> dict[str, Any]:

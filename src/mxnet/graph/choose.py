@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
 
 from .in_place import work_in_place
 from .liveness import peak_of
@@ -91,20 +93,48 @@ def candidates(lowered: LoweredProgram) -> Iterator[Candidate]:
                     yield found
 
 
-def smallest_cheap(found: list[Candidate]) -> Candidate:
-    """The smallest of the candidates that compute nothing again but what is cheap."""
-    return min((c for c in found if c.is_cheap or not c.share), key=lambda candidate: (candidate.peak, candidate.extra))
-
-
 def is_large(lowered: LoweredProgram) -> bool:
     """Whether a program has so many instructions that candidates are tried one by one, until one fits."""
     return len(lowered.instructions) > _MANY
 
 
-def fastest_within(found: list[Candidate], budget: int | None) -> Candidate | None:
-    """The candidate to take: the fastest whose peak is within the budget; without one, the smallest that is free."""
-    if budget is None:
-        free = [candidate for candidate in found if candidate.share <= FREE]
-        return min(free, key=lambda candidate: (candidate.peak, candidate.extra))
-    fitting = [candidate for candidate in found if candidate.peak <= budget]
-    return min(fitting, key=lambda candidate: (candidate.extra, candidate.peak)) if fitting else None
+class Ways:
+    """The candidates for a program, made one by one as they are asked for.
+
+    found  those made so far
+    """
+
+    def __init__(self, lowered: LoweredProgram, mirrors: bool = False, recompute: bool = True):
+        """mirrors: take the smallest that computes nothing again but what is cheap; recompute: take others at all."""
+        self.found: list[Candidate] = []
+        self._more = candidates(lowered) if recompute else islice(candidates(lowered), 1)
+        self._mirrors = mirrors
+        self._takes_first = is_large(lowered)
+
+    @cached_property
+    def without_budget(self) -> Candidate:
+        """The one to take without a budget: the smallest of those that are free, or cheap where mirrors is set."""
+        for candidate in self._more:
+            self.found.append(candidate)
+            if candidate.share > 0 and not candidate.is_cheap:
+                break  # the cheap ones come first
+        fitting = [c for c in self.found if (c.is_cheap or not c.share if self._mirrors else c.share <= FREE)]
+        return min(fitting, key=lambda candidate: (candidate.peak, candidate.extra))
+
+    def within(self, budget: int) -> Candidate | None:
+        """The one to take under a budget for results: the fastest that stays within, None if there is none.
+
+        Where mirrors is set, the one without a budget if that stays within. Of a large program, the first.
+        """
+        if self._mirrors and (smallest := self.without_budget).peak <= budget:
+            return smallest
+        fitting = (candidate for candidate in self._all() if candidate.peak <= budget)
+        if self._takes_first:
+            return next(fitting, None)
+        return min(fitting, key=lambda candidate: (candidate.extra, candidate.peak), default=None)
+
+    def _all(self) -> Iterator[Candidate]:
+        yield from tuple(self.found)
+        for candidate in self._more:
+            self.found.append(candidate)
+            yield candidate

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
 import torch
 
-from .choose import Candidate, candidates, fastest_within, is_large, smallest_cheap
+from .choose import Candidate, Ways
 from .compiled import CompiledProgram
 from .graph import Node
 from .hold import hold_freed_memory
@@ -39,10 +38,11 @@ class Planned:
 
 
 class OverBudget(Exception):
-    """No way to run a step stays within a budget; smallest is the least that results need."""
+    """No way to run a step stays within a budget; smallest is the least that can be given. Both are in bytes."""
 
-    def __init__(self, smallest: int):
-        super().__init__(f"results need at least {smallest} bytes")
+    def __init__(self, budget: int, smallest: int):
+        super().__init__(f"the budget is {budget} bytes, the smallest possible {smallest}")
+        self.budget = budget
         self.smallest = smallest
 
 
@@ -50,18 +50,21 @@ def plan(
     program: Program, shapes: Mapping[str, tuple[int, ...]], dtypes: Mapping[str, str], *, training: bool,
     wanted: Sequence[str] = (), device: torch.device | None = None, heads: Sequence[bool] | None = None,
     stores: bool = False, updates: bool = False, direct: Iterable[str] = (), channels_last: bool = False,
-    budget: int | None = None, recompute: bool = True, keep_random: bool = False,
+    budget: int | float | None = None, apart: int = 0, recompute: bool | None = None, keep_random: bool = False,
 ) -> Planned:  # fmt: skip
     """Plan a forward pass, or with `wanted` a training step.
 
     Args:
         program, shapes, dtypes, training, wanted, device, heads, stores, updates, channels_last: as for `lower`.
         direct: with stores, the variables whose gradient replaces what is in its array, of the same layout.
-        budget: the most bytes that results may hold at one time.
-        recompute: whether results may be computed again where that costs next to nothing.
+        budget: the most bytes that the step may need at one time, results and what is apart from them together; a float
+            is a fraction of what it needs without a budget.
+        apart: bytes that it needs apart from results.
+        recompute: False: no result is computed again; True: whatever is cheap may be, however long that takes in all,
+            for the smallest plan that gives; None: as far as it costs next to nothing. Nodes with the attribute
+            force_mirroring or mirror_stage count as cheap, and make True of None. Under a budget that such a plan
+            doesn't meet, whatever is needed is computed again unless this is False.
         keep_random: keep results that hold random numbers, so that none are drawn a second time.
-    The environment variable MXNET_BACKWARD_DO_MIRROR=1 asks for the smallest plan that computes nothing again but what
-    is cheap, however long that takes in all; nodes with the attribute force_mirroring or mirror_stage count as cheap.
 
     Raises: OverBudget if a budget can't be met, saying the smallest that can; MXNetError if the graph can't be planned.
     """
@@ -76,21 +79,14 @@ def plan(
         lowered = read_from_concatenations(compute_into_targets(lowered, frozenset(direct)))
     lowered.forced = {number for number, node in enumerate(program.graph.nodes) if _is_mirrored(node)}
     lowered.keeps_random = keep_random
-    mirrors = bool(lowered.forced) or os.environ.get("MXNET_BACKWARD_DO_MIRROR", "0") not in ("", "0")
-    found: list[Candidate] = []
-    for candidate in candidates(lowered):
-        found.append(candidate)
-        if budget is None and (not recompute or (candidate.share > 0 and not candidate.is_cheap)):
-            break
-        if budget is not None and candidate.peak <= budget and is_large(lowered):
-            break
-    if budget is None and mirrors:
-        chosen: Candidate | None = smallest_cheap(found)
-    else:
-        chosen = fastest_within(found if recompute or budget is not None else found[:1], budget)
-    if chosen is None:
-        raise OverBudget(min(candidate.peak for candidate in found))
-    return Planned(lowered, found, chosen)
+    ways = Ways(lowered, bool(lowered.forced) if recompute is None else recompute, recompute is not False)
+    if budget is None:
+        return Planned(lowered, ways.found, ways.without_budget)
+    most = int(budget * (ways.without_budget.peak + apart)) if isinstance(budget, float) else budget
+    within = ways.within(most - apart)
+    if within is None:
+        raise OverBudget(most, min(candidate.peak for candidate in ways.found) + apart)
+    return Planned(lowered, ways.found, within)
 
 
 def _is_mirrored(node: Node) -> bool:

@@ -19,6 +19,7 @@ from ..io import DataDesc
 from ..model import load_params
 from ..name import NameManager
 from ..ndarray import NDArray
+from ..symbol.budget import limits
 from .base_module import BaseModule, check_input_names, require
 from .module import Module
 
@@ -32,7 +33,7 @@ class BucketingModule(BaseModule):
         sym_gen: a function from a bucket key to symbol, data_names and label_names.
         default_bucket_key: key of the bucket that has all parameters and the largest inputs.
         logger, context, work_load_list, fixed_param_names, state_names, group2ctxs, compression_params,
-            memory_budget, update_in_backward: as for `Module`.
+            memory_budget, update_in_backward, recompute: as for `Module`.
     Raises: AssertionError without default_bucket_key; otherwise as `Module`.
     """
 
@@ -41,9 +42,10 @@ class BucketingModule(BaseModule):
         context: Any = cpu(), work_load_list: Sequence[float] | None = None,
         fixed_param_names: Sequence[str] | None = None, state_names: Sequence[str] | None = None,
         group2ctxs: Any = None, compression_params: Any = None, memory_budget: int | float | None = None,
-        update_in_backward: bool = False,
+        update_in_backward: bool = False, recompute: bool | None = None,
     ):  # fmt: skip
         super().__init__(logger=logger)
+        limits("BucketingModule", memory_budget, recompute)  # bad ones are refused now
         require(default_bucket_key is not None, "BucketingModule: default_bucket_key is missing")
         self._default_bucket_key = default_bucket_key
         self._sym_gen = sym_gen
@@ -51,7 +53,7 @@ class BucketingModule(BaseModule):
             "logger": logger, "context": context, "work_load_list": work_load_list,
             "fixed_param_names": fixed_param_names, "state_names": state_names, "group2ctxs": group2ctxs,
             "compression_params": compression_params, "memory_budget": memory_budget,
-            "update_in_backward": update_in_backward,
+            "update_in_backward": update_in_backward, "recompute": recompute,
         }  # fmt: skip
         symbol, data_names, label_names = self._generate(default_bucket_key)
         check_input_names(symbol, list(data_names or ()), "data_names", True)

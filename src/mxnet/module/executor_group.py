@@ -99,9 +99,10 @@ class DataParallelExecutorGroup:
         shared_group: DataParallelExecutorGroup | None = None, logger: Any = logging,
         fixed_param_names: Sequence[str] | None = None, grad_req: Any = "write",
         state_names: Sequence[str] | None = None, group2ctxs: Any = None, memory_budget: int | float | None = None,
+        recompute: bool | None = None,
     ):  # fmt: skip
         self.symbol = symbol
-        self.memory_budget = memory_budget
+        self.memory_budget, self.recompute = memory_budget, recompute
         self.contexts = contexts
         self.workload = workload
         self.param_names = param_names
@@ -236,7 +237,7 @@ class DataParallelExecutorGroup:
         aux = {n: common(n, s, d) for n, s, d in zip(self.aux_names, aux_shapes, aux_types, strict=True)}
         return self.symbol.bind(
             ctx, args, args_grad=grads, grad_req=self.grad_req, aux_states=aux, group2ctx=self.group2ctxs[device],
-            memory_budget=self.memory_budget,
+            memory_budget=self.memory_budget, recompute=self.recompute,
         )  # fmt: skip
 
     def _collect(self) -> None:

@@ -21,6 +21,7 @@ from ..model import (
     load_checkpoint,
 )
 from ..ndarray import NDArray, zeros
+from ..symbol.budget import limits
 from .base_module import BaseModule, check_input_names, check_shape_names, describe, require
 from .executor_group import DataParallelExecutorGroup
 
@@ -42,11 +43,13 @@ class Module(BaseModule):
         compression_params: must be None; gradient compression isn't supported yet.
         memory_budget: the most memory that a step may need on each device, without the optimizer; see
             `Symbol.simple_bind`.
+        recompute: how much is computed again in the backward pass, see `Symbol.simple_bind`.
         update_in_backward: let `forward_backward` update each parameter as soon as its gradient is there, and `update`
             do nothing more: gradients need no memory, and their arrays are not written. It does so on one device with
             an optimizer, where outputs are losses, no grad_req is "add", and no monitor is installed; else as usual.
     Raises: ValueError if the symbol has no such arguments (only a warning for label_names); AssertionError if
-        work_load_list has another length than context; MXNetError for compression_params.
+        work_load_list has another length than context; MXNetError for compression_params, or a memory_budget or
+        recompute that is none; `bind` says if the budget can't be met.
     """
 
     def __init__(
@@ -54,10 +57,11 @@ class Module(BaseModule):
         label_names: Sequence[str] | None = ("softmax_label",), logger: Any = logging, context: Any = cpu(),
         work_load_list: Sequence[float] | None = None, fixed_param_names: Sequence[str] | None = None,
         state_names: Sequence[str] | None = None, group2ctxs: Any = None, compression_params: Any = None,
-        memory_budget: int | float | None = None, update_in_backward: bool = False,
+        memory_budget: int | float | None = None, update_in_backward: bool = False, recompute: bool | None = None,
     ):  # fmt: skip
         super().__init__(logger=logger)
-        self._memory_budget = memory_budget
+        limits("Module", memory_budget, recompute)  # bad ones are refused now
+        self._memory_budget, self._recompute = memory_budget, recompute
         self._update_in_backward = update_in_backward
         self._is_updated = False  # whether forward_backward has updated the parameters already
         context = current_context() if context is None else context
@@ -303,7 +307,7 @@ class Module(BaseModule):
             self._symbol, self._context, self._work_load_list, data, label, self._param_names, for_training,
             inputs_need_grad, shared_group, logger=self.logger, fixed_param_names=self._fixed_param_names,
             grad_req=grad_req, state_names=self._state_names, group2ctxs=self._group2ctxs,
-            memory_budget=self._memory_budget,
+            memory_budget=self._memory_budget, recompute=self._recompute,
         )  # fmt: skip
         self.for_training, self.inputs_need_grad, self._grad_req = for_training, inputs_need_grad, grad_req
         self._data_shapes, self._label_shapes = data, label

@@ -19,16 +19,17 @@ from ..graph.program import Program
 from ..ndarray.invoke import wrap
 from ..ndarray.ndarray import NDArray
 from ..ops.dtypes import dtype_name, torch_dtype
-from .budget import budget_or_default, heads_given, plan_within
+from .budget import Limits, heads_given, plan_within
 
 
 def plan_symbol(
-    symbol: Any, training: bool, grad_req: Any, optimizer: Any, budget: Any, type_dict: Mapping[str, Any] | None,
+    symbol: Any, training: bool, grad_req: Any, optimizer: Any, asked: Limits, type_dict: Mapping[str, Any] | None,
     shapes: Mapping[str, tuple[int, ...]], inputs: set[str] | None = None, hybrid: bool = False, fuse: bool = False,
 ) -> MemoryPlan:  # fmt: skip
     """The plan for a symbol; see `Symbol.memory_plan`.
 
     Args:
+        asked: the budget, and how much is computed again.
         inputs: default those with a shape, and labels.
         hybrid: as a hybridized block runs it, whose gradients of outputs come from outside, and whose gradients are all
             handed over at the end.
@@ -57,8 +58,7 @@ def plan_symbol(
     else:
         options = {"heads": heads_given(graph), "stores": True, "direct": _written(symbol, grad_req)}
     planned = plan_within(
-        "memory_plan", budget_or_default(budget), apart + states, program, found, kinds, training=training,
-        wanted=wanted, **options,
+        "memory_plan", asked, apart + states, program, found, kinds, training=training, wanted=wanted, **options,
     )  # fmt: skip
     return memory_plan(planned, found, kinds, inputs=inputs, wanted=wanted, optimizer_bytes=states)
 

@@ -365,7 +365,7 @@ class Symbol:
     def bind(
         self, ctx: Context, args: Any, args_grad: Any = None, grad_req: Any = "write", aux_states: Any = None,
         group2ctx: dict[str, Context] | None = None, shared_exec: Any = None,
-        memory_budget: int | float | None = None,
+        memory_budget: int | float | None = None, recompute: bool | None = None,
     ) -> Any:  # fmt: skip
         """An executor on given arrays.
 
@@ -378,18 +378,19 @@ class Symbol:
             group2ctx: devices of the groups that the attribute ctx_group names; so far they must all be the device
                 of ctx (cpu(0) and cpu(1) are one).
             shared_exec: an executor whose memory may be used too.
-            memory_budget: the most memory that a step may need, as for `simple_bind`.
-        Raises: ValueError if an array is missing; MXNetError if shapes contradict each other.
+            memory_budget, recompute: as for `simple_bind`.
+        Raises: ValueError if an array is missing; MXNetError if shapes contradict each other, or a budget can't be met.
         """
         from ..executor import bind
 
-        return bind(self, ctx, args, args_grad, grad_req, aux_states, group2ctx, shared_exec, memory_budget)
+        return bind(self, ctx, args, args_grad, grad_req, aux_states, group2ctx, shared_exec, memory_budget, recompute)
 
     def simple_bind(
         self, ctx: Context, grad_req: Any = "write", type_dict: dict[str, Any] | None = None,
         stype_dict: dict[str, str] | None = None, group2ctx: dict[str, Context] | None = None,
         shared_arg_names: list[str] | None = None, shared_exec: Any = None,
-        shared_buffer: dict[str, Any] | None = None, memory_budget: int | float | None = None, **kwargs: Any,
+        shared_buffer: dict[str, Any] | None = None, memory_budget: int | float | None = None,
+        recompute: bool | None = None, **kwargs: Any,
     ) -> Any:  # fmt: skip
         """An executor on arrays of zeros, made for the shapes that follow from the given ones.
 
@@ -401,17 +402,21 @@ class Symbol:
             shared_arg_names: arguments whose arrays are taken from shared_exec.
             shared_buffer: arrays by name that are used where they are large enough, and to which new ones are added.
             memory_budget: the most memory that a step may need, parameters and gradients included: bytes, or a fraction
-                of what it needs without a budget. Default MXNET_MEMORY_BUDGET. To stay under it, results are computed
-                again in the backward pass; they are the same to the bit.
+                of what a training step needs without a budget (which a forward pass, with nothing to compute again,
+                isn't bound by). Default MXNET_MEMORY_BUDGET. To stay under it, results are computed again in the
+                backward pass; they are the same to the bit.
+            recompute: False: nothing is computed again in the backward pass, all that it reads is kept; True: all that
+                is cheap is computed again, for the smallest plan that gives, and under a budget more; default: as far
+                as it takes less than 3 % of the step, and under a budget more. Default MXNET_BACKWARD_DO_MIRROR.
             kwargs: shapes of arguments by name.
-        Raises: MXNetError if a shape can't be inferred, or shapes contradict each other; at the first run, if a budget
-            can't be met.
+        Raises: MXNetError if a shape can't be inferred, shapes contradict each other, or a budget can't be met (it says
+            the smallest that can).
         """
         from ..executor import simple_bind
 
         return simple_bind(
             self, ctx, grad_req, type_dict, stype_dict, group2ctx, shared_arg_names, shared_exec, shared_buffer, kwargs,
-            memory_budget,
+            memory_budget, recompute,
         )  # fmt: skip
 
     def eval(self, ctx: Context | None = None, **kwargs: Any) -> list[Any]:
@@ -422,7 +427,7 @@ class Symbol:
 
     def memory_plan(
         self, training: bool = True, grad_req: Any = "write", optimizer: Any = None, budget: Any = None,
-        type_dict: dict[str, Any] | None = None, **shapes: tuple[int, ...],
+        type_dict: dict[str, Any] | None = None, recompute: bool | None = None, **shapes: tuple[int, ...],
     ) -> Any:  # fmt: skip
         """The storage that a forward pass or a training step of an executor needs; nothing is computed or allocated.
 
@@ -432,14 +437,17 @@ class Symbol:
             optimizer: Optimizer or its name, whose states are counted.
             budget: plan for a memory budget, as `simple_bind` takes it.
             type_dict: dtypes of arguments by name.
+            recompute: as for `simple_bind`.
             shapes: shapes of the inputs by name. These, and labels, are inputs; the other arguments are parameters.
         Returns: a MemoryPlan: planned_bytes, peak_bytes and so on; `str()` is a table, `plot()` a picture.
         Raises: MXNetError if a shape can't be inferred, the budget can't be met (it says the smallest that can), or
             an operator can't be planned without values.
         """
+        from .budget import limits
         from .planning import plan_symbol
 
-        return plan_symbol(self, training, grad_req, optimizer, budget, type_dict, shapes)
+        asked = limits("memory_plan", budget, recompute, training)
+        return plan_symbol(self, training, grad_req, optimizer, asked, type_dict, shapes)
 
     def gradient(self, wrt: list[str]) -> Symbol:
         """Not available, as in MXNet 1.9.1: bind the symbol and call backward.
