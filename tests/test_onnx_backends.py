@@ -245,13 +245,6 @@ def test_package_that_is_missing_is_named(backend, monkeypatch):
         backend.check()
 
 
-def test_tensorrt_says_what_to_do_instead():
-    x = mx.sym.var("x")
-    assert not TensorRT().supports(mx.sym.relu(x).graph.nodes[-1])
-    with pytest.raises(MXNetError, match="tensorrt.*not supported yet.*export_model"):
-        TensorRT().compile(mx.sym.relu(x).graph, {"x": (2,)}, {"x": "float32"}, {})
-
-
 def test_float16_by_onnxruntime():
     pytest.importorskip("onnxruntime")
     x = torch.linspace(-2, 2, 12).half().reshape(3, 4)
@@ -267,3 +260,122 @@ def test_openvino_refuses_what_it_would_compute_with_fewer_digits():
         compiled(OpenVino(), mx.sym.var("x") + 1, x=torch.tensor([2**40 + 3]))
     with pytest.raises(MXNetError, match="'wide' is float64"):
         compiled(OpenVino(), mx.sym.Cast(mx.sym.var("x"), dtype="float64", name="wide"), x=torch.ones(2))
+
+
+class OnCPU(TensorRT):
+    """All of it but TensorRT: ONNX Runtime's provider for CPUs, as there need not be a GPU."""
+
+    name = "tensorrt_on_cpu"
+    provider = "CPUExecutionProvider"
+    device_type = "cpu"
+    options = []
+
+    def provider_options(self, device):
+        OnCPU.options.append(super().provider_options(device))
+        return {}
+
+    def providers(self, device):
+        return super().providers(device)[:1]
+
+
+@pytest.fixture
+def on_cpu():
+    pytest.importorskip("onnxruntime")
+    from mxnet.graph.backends import register_backend, unregister
+
+    OnCPU.options = []
+    yield register_backend(OnCPU())
+    unregister(OnCPU.name)
+
+
+def test_tensorrt_runs_what_has_a_translation_and_takes_options(on_cpu, tmp_path):
+    net = Divided()
+    net.initialize(mx.init.Normal(0.5))
+    x = mx.nd.random.normal(shape=(2, 5))
+    expected = net(x).asnumpy()
+    folder = tmp_path / "engines" / "net"
+    net.optimize_for(x, backend=on_cpu.name, fp16=True, workspace_size=1 << 28, engine_cache=folder)
+    np.testing.assert_allclose(net(x).asnumpy(), expected, rtol=1e-5, atol=1e-6)
+    cache = {"trt_engine_cache_enable": "True", "trt_engine_cache_path": str(folder),
+             "trt_timing_cache_enable": "True", "trt_timing_cache_path": str(folder)}  # fmt: skip
+    given = {"device_id": "0", "trt_fp16_enable": "True", "trt_max_workspace_size": "268435456", **cache}
+    assert OnCPU.options == [given, given]  # before and after the function without a translation
+    assert folder.is_dir()
+    net.optimize_for(x, backend=on_cpu.name, clear=True)
+    assert OnCPU.options[-1] == {"device_id": "0", "trt_fp16_enable": "False"}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"fp16": 1}, "fp16 is 1; expected True or False"),
+        ({"workspace_size": 0}, "workspace_size is 0; expected bytes"),
+        ({"workspace_size": "1GB"}, "workspace_size is '1GB'; expected bytes"),
+        ({"engine_cache": 3}, "engine_cache is 3; expected the path"),
+        ({"int8": True}, "no option 'int8'; it has: fp16, workspace_size, engine_cache"),
+    ],
+)
+def test_options_of_tensorrt_are_checked(on_cpu, options, message):
+    net = gluon.nn.Dense(2)
+    net.initialize()
+    with pytest.raises(MXNetError, match=message):
+        net.optimize_for(mx.nd.ones((1, 3)), backend=on_cpu.name, **options)
+    with pytest.raises(MXNetError, match=message):
+        mx.sym.relu(mx.sym.var("x")).optimize_for(on_cpu.name, **options)
+    assert net(mx.nd.ones((1, 3))).shape == (1, 2)
+
+
+def test_a_folder_for_engines_that_can_not_be_made_is_an_error(on_cpu, tmp_path):
+    (tmp_path / "file").write_text("")
+    net = gluon.nn.Dense(2)
+    net.initialize()
+    with pytest.raises(MXNetError, match="engine_cache '.*file/engines'"):
+        net.optimize_for(mx.nd.ones((1, 3)), backend=on_cpu.name, engine_cache=str(tmp_path / "file" / "engines"))
+
+
+def test_tensorrt_says_what_is_missing(monkeypatch):
+    runtime = pytest.importorskip("onnxruntime")
+    net = gluon.nn.Dense(2, in_units=3)
+    net.initialize()
+    x = mx.nd.ones((1, 3))
+    monkeypatch.setattr(runtime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    with pytest.raises(MXNetError, match=r"no TensorrtExecutionProvider \(it has CPUExec.*'mxnext\[tensorrt\]'"):
+        net.optimize_for(x, backend="tensorrt")
+    monkeypatch.setattr(runtime, "get_available_providers", lambda: ["TensorrtExecutionProvider"])
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(MXNetError, match=r"'tensorrt' needs an NVIDIA GPU.*Use 'onnxruntime'"):
+        net.optimize_for(x, backend="tensorrt")
+    assert net(x).shape == (1, 2)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(MXNetError, match=r"needs the package onnxruntime.*pip install 'mxnext\[tensorrt\]'"):
+        TensorRT().check()
+
+
+def test_a_session_that_goes_on_without_tensorrt_is_an_error():
+    class Session:
+        def get_providers(self):
+            return ["CUDAExecutionProvider", "CPUExecutionProvider"]
+
+    with pytest.raises(MXNetError, match="can't load TensorRT's libraries, and would run the graph by CUDAExecution"):
+        TensorRT().check_session(Session())
+
+
+def test_parameters_of_tensorrt_lie_on_one_gpu():
+    with pytest.raises(MXNetError, match=r"'w' is on cpu; expected all parameters on one GPU.*reset_ctx"):
+        TensorRT().device_of({"w": torch.ones(2)})
+    assert OnCPU().device_of({}) == torch.device("cpu", 0)
+
+
+@pytest.mark.gpu
+def test_tensorrt_agrees_with_our_own_program(tmp_path):
+    try:
+        TensorRT().check()
+    except MXNetError as error:
+        pytest.skip(str(error))
+    net = Divided()
+    net.initialize(mx.init.Normal(0.5), ctx=mx.gpu(0))
+    x = mx.nd.random.normal(shape=(2, 5), ctx=mx.gpu(0))
+    expected = net(x).asnumpy()
+    net.optimize_for(x, backend="tensorrt", engine_cache=tmp_path)
+    np.testing.assert_allclose(net(x).asnumpy(), expected, rtol=1e-3, atol=1e-4)
+    assert any(tmp_path.iterdir())

@@ -32,7 +32,7 @@ def feature_list() -> list[Feature]:
         "CUDNN": cuda and torch.backends.cudnn.is_available(),
         "NCCL": torch.distributed.is_available() and torch.distributed.is_nccl_available(),
         "CUDA_RTC": False,
-        "TENSORRT": find_spec("torch_tensorrt") is not None,
+        "TENSORRT": cuda and find_spec("tensorrt") is not None and find_spec("onnxruntime") is not None,
         "CPU_SSE": x86,
         "CPU_SSE2": x86,
         "CPU_SSE3": avx2,

@@ -17,6 +17,9 @@ class Backend(Protocol):
     """Something that runs graphs in inference: what `register_backend` takes.
 
     name  under which `optimize_for` finds it
+
+    A backend with options has a method `with_options(self, *, ...)`, too: its keyword arguments are options of
+    `optimize_for`, and it returns the backend with these, or raises MXNetError for values that it doesn't take.
     """
 
     name: str

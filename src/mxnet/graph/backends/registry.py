@@ -96,16 +96,20 @@ class Optimizer:
         self.transform: Transform | None = None
         self._backend: Backend | None = None
         self._passes = [(function, _taken(function, options)) for function in _passes.get(name, ())]
-        unknown = [key for key in options if not any(key in taken for _, taken in self._passes)]
+        backend = None
+        if name not in FUSING and (not self._passes or name in _backends or name in _KNOWN):
+            backend = get_backend(name)
+        configure = getattr(backend, "with_options", None)
+        known = [] if configure is None else _keywords(configure, 0)
+        unknown = [key for key in options if key not in known and not any(key in taken for _, taken in self._passes)]
         if unknown:
-            raise MXNetError(
-                f"backend {name!r} has no option {unknown[0]!r}; it has: "
-                f"{', '.join(key for function in _passes.get(name, ()) for key in _keywords(function)) or 'none'}."
-            )
+            there = [*(key for function in _passes.get(name, ()) for key in _keywords(function)), *known]
+            raise MXNetError(f"backend {name!r} has no option {unknown[0]!r}; it has: {', '.join(there) or 'none'}.")
         if name in FUSING:
             self.transform = fused
-        elif not self._passes or name in _backends or name in _KNOWN:
-            self._backend = get_backend(name)
+        elif backend is not None:
+            given = {key: value for key, value in options.items() if key in known}
+            self._backend = configure(**given) if configure is not None and given else backend
             self._backend.check()
             self.transform = run_by(self._backend)
 
@@ -155,9 +159,10 @@ def run_by(backend: Backend) -> Transform:
     return transform
 
 
-def _keywords(function: Pass) -> list[str]:
-    parameters = list(inspect.signature(function).parameters.values())[1:]
-    return [p.name for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)]
+def _keywords(function: Callable[..., Any], skipped: int = 1) -> list[str]:
+    """The options of a function: its parameters but for the first, which takes the graph."""
+    parameters = list(inspect.signature(function).parameters.values())
+    return [p.name for p in parameters[skipped:] if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)]
 
 
 def _taken(function: Pass, options: Mapping[str, Any]) -> dict[str, Any]:

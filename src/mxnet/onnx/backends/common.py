@@ -13,15 +13,18 @@ from ...graph.graph import Graph, Node
 from ...ops.dtypes import TORCH_DTYPES
 from ..packages import require
 
+CPU = torch.device("cpu")
+
 
 class Engine:
-    """What the engines that run ONNX models say of themselves; name is also that of their package."""
+    """What the engines that run ONNX models say of themselves; package, where it isn't given, is the name."""
 
     name: str
+    package: str | None = None
 
     def check(self) -> None:
         """Raises: MXNetError if onnx or the engine is not installed."""
-        for package in ("onnx", self.name):
+        for package in ("onnx", self.package or self.name):
             require(package, f"backend {self.name!r}", self.name)
 
     def supports(self, node: Node) -> bool:
@@ -74,15 +77,21 @@ def model_of(
     return model.proto.SerializeToString(), ports[0], ports[1]
 
 
-def checked(backend: str, port: Port, inputs: Sequence[Tensor]) -> Tensor:
+def checked(backend: str, port: Port, inputs: Sequence[Tensor], device: torch.device = CPU) -> Tensor:
     """The tensor for an input: in one piece of memory, of the shape and dtype that the model was compiled for.
 
     Raises: MXNetError if it has another shape, dtype or device.
     """
     tensor = inputs[port.position]
-    if tensor.shape != port.shape or tensor.dtype is not port.dtype or tensor.device.type != "cpu":
+    if tensor.shape != port.shape or tensor.dtype is not port.dtype or not is_on(tensor, device):
+        place = "the CPU" if device.type == "cpu" else str(device)
         raise MXNetError(
             f"backend {backend!r}: input {port.name!r} is {tensor.dtype} of shape {tuple(tensor.shape)} on "
-            f"{tensor.device}; the graph was compiled for {port.dtype} of shape {port.shape} on the CPU."
+            f"{tensor.device}; the graph was compiled for {port.dtype} of shape {port.shape} on {place}."
         )
     return tensor if tensor.is_contiguous() else tensor.detach().contiguous()
+
+
+def is_on(tensor: Tensor, device: torch.device) -> bool:
+    """Whether a tensor lies on a device; a device without a number is the first of its kind."""
+    return tensor.device.type == device.type and (tensor.device.index or 0) == (device.index or 0)
