@@ -16,6 +16,7 @@ from .ndarray.ndarray import STATE_ASSIGNED, Mark, NDArray, select_by_operators
 from .ndarray.recording import STATE
 from .ndarray.sparse_gradients import dense_head, head_of, stand_in, store
 from .ops.registry import Operator, get_operator
+from .taken_gradients import WAITING, Taker, find_complete
 
 __all__ = [
     "Function", "backward", "get_symbol", "grad", "is_recording", "is_training", "mark_variables", "pause",
@@ -126,14 +127,14 @@ def mark_variables(
         _mark(variable, gradient, req)
 
 
-def _mark(variable: NDArray, gradient: NDArray, req: str) -> None:
+def _mark(variable: NDArray, gradient: NDArray | None, req: str, taker: Taker | None = None) -> None:
     if req not in ("write", "add", "null"):
         raise MXNetError(f"grad_req is {req!r}; expected 'write', 'add' or 'null'.")
     if gradient is not None and gradient.shape != variable.shape:
         raise MXNetError(
             f"mark_variables: variable of shape {variable.shape} has a gradient of shape {gradient.shape}."
         )
-    variable._mark = mark = Mark(gradient, req)
+    variable._mark = mark = Mark(gradient, req, taker)
     variable._node = None
     if req == "null":
         return
@@ -150,7 +151,14 @@ def _mark(variable: NDArray, gradient: NDArray, req: str) -> None:
         leaf._mx_sparse_grad = True  # type: ignore[attr-defined]
     leaf.register_post_accumulate_grad_hook(partial(_store_gradient, mark))
     leaf._mx_origin = Leaf("variable")  # type: ignore[attr-defined]
+    if taker is not None:
+        leaf._mx_taker = taker  # type: ignore[attr-defined]
     variable._node = leaf
+
+
+def hand_over(variable: NDArray, taker: Taker) -> None:
+    """Make an array a variable without a gradient array: `taker` gets its gradients."""
+    _mark(variable, None, "write", taker)
 
 
 _LARGE = 1 << 14  # elements from which on it pays to find out whether a gradient can be taken over
@@ -160,6 +168,9 @@ def _store_gradient(mark: Mark, leaf: Tensor) -> None:
     """Move the gradient that torch computed for a variable into the variable's gradient array."""
     gradient = leaf.grad
     leaf.grad = None
+    if mark.taker is not None and gradient is not None:
+        mark.taker.take_at_end(gradient.detach())
+        return
     if mark.grad is None or gradient is None:
         return
     if gradient.requires_grad:
@@ -260,6 +271,8 @@ def backward(heads: Any, head_grads: Any = None, retain_graph: bool = False, tra
     if recording:
         state.set_recording(False)
     state.training = train_mode
+    if WAITING:
+        find_complete(nodes)
     try:
         _run_backward(
             nodes, tensors, bool(retain_graph), False, (), allow_unreachable=True, accumulate_grad=True
@@ -384,6 +397,8 @@ class Function:
 
 class _CustomFunction(torch.autograd.Function):
     """Bridges a user's Function into torch's autograd."""
+
+    keeps_arrays = True  # see find_complete
 
     @staticmethod
     def forward(ctx: Any, function: Function, cls: type, results: Sequence[NDArray], *inputs: Tensor) -> Any:

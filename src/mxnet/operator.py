@@ -311,6 +311,8 @@ class _Implementation:
 class _Recorded(torch.autograd.Function):
     """A call of a user's operator, with the user's gradient."""
 
+    keeps_arrays = True  # see find_complete
+
     @staticmethod
     def forward(
         ctx: Any, implementation: _Implementation, op: CustomOp, training: bool, outputs: list[tuple[Any, Any]],

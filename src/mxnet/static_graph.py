@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -25,6 +26,7 @@ from .graph.watched import Watched
 from .ops.dtypes import DTYPE_NAMES
 from .ops.generators import generator_for
 from .symbol.budget import Limits, plan_within
+from .taken_gradients import WAITING, Taker
 
 MOST_PLANS = 64  # kept for different shapes, dtypes and modes
 
@@ -73,13 +75,17 @@ class StaticGraph:
         Raises: MXNetError if a node fails, or a memory budget can't be met.
         """
         wanted: tuple[int, ...] = ()
+        takers: dict[int, Taker] = {}
         if recording:
             wanted = tuple(i for i, t in enumerate(tensors) if t.requires_grad and i not in mutated)
-        key = (training, wanted, device, *[(tensor.shape, tensor.dtype) for tensor in tensors])
+            if not (self._replay and can_record(device)):  # a replayed pass gives all gradients at its end
+                takers = _early_takers([tensors[i] for i in wanted])
+        updated = tuple(wanted[place] for place in takers)
+        key = (training, wanted, updated, device, *[(tensor.shape, tensor.dtype) for tensor in tensors])
         found = self._programs.get(key)
         if found is None:
             with self._lock:
-                found = self._programs[key] = self._prepare(tensors, training, wanted, device)
+                found = self._programs[key] = self._prepare(tensors, training, wanted, updated, device)
                 if len(self._programs) > MOST_PLANS:
                     self._programs.popitem(last=False)
         else:
@@ -89,7 +95,7 @@ class StaticGraph:
             return None
         replay = self._replay_of(program, planned, mutated, device) if self._replay else None
         if wanted:
-            run = _Run(program, planned.compiled, self._names, tensors, wanted, training, device, replay)
+            run = _Run(program, planned.compiled, self._names, tensors, wanted, takers, training, device, replay)
             with torch.enable_grad():
                 return list(_PlannedStep.apply(run, *(tensors[i] for i in wanted)))  # type: ignore[no-untyped-call]
         compiled = planned.compiled
@@ -129,10 +135,12 @@ class StaticGraph:
 
     def plan(
         self, what: str, shapes: Sequence[tuple[int, ...]], dtypes: Sequence[torch.dtype], training: bool,
-        wanted: Sequence[int], device: torch.device, asked: Limits,
+        wanted: Sequence[int], updated: Sequence[int], device: torch.device, asked: Limits,
     ) -> tuple[Program, Planned]:  # fmt: skip
         """The program and the plan for variables of these shapes and dtypes.
 
+        wanted   positions of those whose gradients are asked for
+        updated  positions of those that their gradients change in the backward pass
         Raises: Unplannable if shapes depend on values; MXNetError if the budget can't be met.
         """
         known = dict(zip(self._names, shapes, strict=True))
@@ -143,20 +151,22 @@ class StaticGraph:
             found = infer_shapes(self._graph, known, inferred)  # type: ignore[arg-type]
             program = Program(resolve_creation(self._graph, found), as_created=True)
         planned = plan_within(
-            what, asked, _bytes_apart(shapes, dtypes, wanted), program, known, kinds, training=training, device=device,
-            wanted=[self._names[position] for position in wanted], channels_last=self._fuse,
+            what, asked, _bytes_apart(shapes, dtypes, wanted, updated), program, known, kinds, training=training,
+            device=device, wanted=[self._names[position] for position in wanted], channels_last=self._fuse,
+            stores=frozenset(self._names[position] for position in updated), updates=True,
             keep_random=self._replay and can_record(device),
         )  # fmt: skip
         return program, planned
 
     def _prepare(
-        self, tensors: Sequence[Tensor], training: bool, wanted: Sequence[int], device: torch.device
-    ) -> tuple[Program, Planned | None]:
+        self, tensors: Sequence[Tensor], training: bool, wanted: Sequence[int], updated: Sequence[int],
+        device: torch.device,
+    ) -> tuple[Program, Planned | None]:  # fmt: skip
         shapes, dtypes = [tuple(t.shape) for t in tensors], [t.dtype for t in tensors]
         try:
             if self._bounds:
-                return self._prepare_bounded(shapes, dtypes, training, wanted, device)
-            return self.plan("hybridize", shapes, dtypes, training, wanted, device, self._asked)
+                return self._prepare_bounded(shapes, dtypes, training, wanted, updated, device)
+            return self.plan("hybridize", shapes, dtypes, training, wanted, updated, device, self._asked)
         except Unplannable:
             if self._asked.budget is not None:
                 raise
@@ -164,28 +174,37 @@ class StaticGraph:
 
     def _prepare_bounded(
         self, shapes: list[tuple[int, ...]], dtypes: list[torch.dtype], training: bool, wanted: Sequence[int],
-        device: torch.device,
+        updated: Sequence[int], device: torch.device,
     ) -> tuple[Program, Planned]:  # fmt: skip
         """The plan for shapes within the bounds, which needs no more than that for the bounds."""
         largest = [self._bounds.get(name, shape) for name, shape in zip(self._names, shapes, strict=True)]
         for name, shape, bound in zip(self._names, shapes, largest, strict=True):
             if len(shape) != len(bound) or any(size > most for size, most in zip(shape, bound, strict=True)):
                 raise MXNetError(f"hybridize: {name} has shape {shape}, but max_shape is {bound}; give a larger one.")
-        key = (training, tuple(wanted), device, tuple(dtypes))
+        key = (training, tuple(wanted), tuple(updated), device, tuple(dtypes))
         if key not in self._most:
-            _, planned = self.plan("hybridize", largest, dtypes, training, wanted, device, self._asked)
+            _, planned = self.plan("hybridize", largest, dtypes, training, wanted, updated, device, self._asked)
             self._most[key] = planned.chosen.peak
-        program, planned = self.plan("hybridize", shapes, dtypes, training, wanted, device, self._asked)
+        program, planned = self.plan("hybridize", shapes, dtypes, training, wanted, updated, device, self._asked)
         if planned.chosen.peak > self._most[key]:
-            most = replace(self._asked, budget=self._most[key] + _bytes_apart(shapes, dtypes, wanted))
-            program, planned = self.plan("hybridize", shapes, dtypes, training, wanted, device, most)
+            most = replace(self._asked, budget=self._most[key] + _bytes_apart(shapes, dtypes, wanted, updated))
+            program, planned = self.plan("hybridize", shapes, dtypes, training, wanted, updated, device, most)
         return program, planned
 
 
-def _bytes_apart(shapes: Sequence[tuple[int, ...]], dtypes: Sequence[torch.dtype], wanted: Sequence[int]) -> int:
-    """The bytes of variables, and of the gradients of those that are wanted."""
+def _bytes_apart(
+    shapes: Sequence[tuple[int, ...]], dtypes: Sequence[torch.dtype], wanted: Sequence[int], updated: Sequence[int]
+) -> int:
+    """The bytes of variables, and of the gradient arrays of those that are wanted and not updated in the backward
+    pass."""
     sizes = [torch.Size(shape).numel() * dtype.itemsize for shape, dtype in zip(shapes, dtypes, strict=True)]
-    return sum(sizes) + sum(sizes[position] for position in wanted)
+    return sum(sizes) + sum(sizes[position] for position in wanted if position not in updated)
+
+
+def _early_takers(tensors: Sequence[Tensor]) -> dict[int, Taker]:
+    """What takes gradients of tensors early, by position; see `taken_gradients`."""
+    found = ((place, getattr(tensor, "_mx_taker", None)) for place, tensor in enumerate(tensors))
+    return {place: taker for place, taker in found if taker is not None and taker.takes_early}
 
 
 class _Run:
@@ -193,8 +212,11 @@ class _Run:
 
     def __init__(
         self, program: Program, compiled: CompiledProgram, names: Sequence[str], tensors: Sequence[Tensor],
-        wanted: Sequence[int], training: bool, device: torch.device, replay: Replay | None = None,
+        wanted: Sequence[int], takers: dict[int, Taker], training: bool, device: torch.device,
+        replay: Replay | None = None,
     ):  # fmt: skip
+        self.takers = takers
+        self.early: set[int] = set()
         self._program = program
         self._compiled = compiled
         self._replay = replay
@@ -224,6 +246,8 @@ class _Run:
         for position in compiled.outputs_for_backward:
             self._watched.add(f"output {position}", values[compiled.outputs[position]])
         self._values = values
+        if self.takers:
+            WAITING.add(self)
         return results
 
     def is_differentiable(self, position: int) -> bool:
@@ -237,6 +261,8 @@ class _Run:
                 f"backward: {name} is needed by the gradient and was changed in place after the recorded forward pass. "
                 "Change it after backward, or work on a copy."
             )
+        WAITING.discard(self)
+        early, self.early = self.early, set()
         values, self._values = self._values, None
         if torch.is_grad_enabled() or values is None:
             if self._is_replayed and values is not None:
@@ -247,9 +273,16 @@ class _Run:
         if self._is_replayed:
             assert self._replay is not None
             found = self._replay.backward(given)
-        else:
-            found = self._compiled.backward(values, given, self._generator)
-        return [found[self._names[position]] for position in self._wanted]
+            return [found[self._names[position]] for position in self._wanted]
+        kept: dict[str, Tensor] = {}
+        stores: dict[str, Callable[[Tensor], None]] = {
+            self._names[self._wanted[place]]: taker.take if place in early
+            else partial(kept.__setitem__, self._names[self._wanted[place]])
+            for place, taker in self.takers.items()
+        }  # fmt: skip
+        found = self._compiled.backward(values, given, self._generator, [stores[n] for n in self._compiled.stored])
+        found.update(kept)
+        return [found.get(self._names[position]) for position in self._wanted]
 
     def _backward_by_autograd(self, head_grads: Sequence[Tensor]) -> list[Tensor | None]:
         """The same by recording the graph again: for gradients of gradients, and for a second backward pass."""

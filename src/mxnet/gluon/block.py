@@ -481,7 +481,7 @@ class HybridBlock(Block):
 
     def memory_plan(
         self, *args: Any, training: bool = True, grad_req: Any = None, optimizer: Any = None, budget: Any = None,
-        recompute: bool | None = None,
+        recompute: bool | None = None, update_in_backward: bool = False,
     ) -> Any:  # fmt: skip
         """The storage that a forward pass or a training step needs after ``hybridize(static_alloc=True)``.
 
@@ -494,6 +494,7 @@ class HybridBlock(Block):
             grad_req: "write", "add" or "null" for all parameters, or by name; default that of each parameter.
             optimizer: Optimizer or its name, whose states are counted.
             budget, recompute: plan for a memory budget, as `hybridize` takes them; default those given there.
+            update_in_backward: plan for a Trainer with update_in_backward, which keeps no gradients.
         Returns: a MemoryPlan: planned_bytes, peak_bytes and so on; `str()` is a table, `plot()` a picture.
         Raises: MXNetError if a shape can't be inferred, the budget can't be met (it says the smallest that can), or a
             shape depends on values.
@@ -517,7 +518,7 @@ class HybridBlock(Block):
         asked = limits_or("memory_plan", default, budget, recompute, training)
         return plan_symbol(
             out, training, wanted, optimizer, asked, dtypes, shapes, set(shapes), hybrid=True,
-            fuse=bool(flags.get("fuse")),
+            fuse=bool(flags.get("fuse")), updates=update_in_backward,
         )  # fmt: skip
 
     def cache_info(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import re
 import warnings
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from ..ndarray import NDArray, load, save, zeros
 from ..ndarray.recording import STATE, Untraced
 from ..ndarray.sparse_gradients import clear
 from ..ops.dtypes import dtype_name
+
+if TYPE_CHECKING:
+    from .backward_updates import ParameterUpdate
 
 __all__ = ["Constant", "DeferredInitializationError", "Parameter", "ParameterDict", "tensor_types"]
 
@@ -62,6 +65,7 @@ class Parameter:
         self._stype = stype
         self._grad_stype = grad_stype
         self._trainer: Any = None  # what keeps the whole values if they are row_sparse
+        self._taker: ParameterUpdate | None = None  # what takes the gradients instead of gradient arrays
         self._var: Any = None
         self._data: list[NDArray] | None = None
         self._grad: list[NDArray] | None = None
@@ -96,6 +100,8 @@ class Parameter:
             req = "null"
         if self._grad_req == req:
             return
+        if self._taker is not None:
+            self._taker.check(self, req, self._ctx_list)
         self._grad_req = req
         if req == "null":
             self._grad = None
@@ -205,6 +211,12 @@ class Parameter:
             self._grad = None
             return
         assert self._data is not None
+        if self._taker is not None:
+            self._taker.check(self, self.grad_req, self._ctx_list)
+            self._grad = None
+            for array in self._data:
+                autograd.hand_over(array, self._taker)
+            return
         self._grad = [zeros(a.shape, ctx=a.context, dtype=a.dtype, stype=self._grad_stype) for a in self._data]
         autograd.mark_variables(self._data, self._grad, self.grad_req)
 
@@ -326,6 +338,12 @@ class Parameter:
 
     def _check_has_grad(self, ctx: Context | None) -> None:
         if self._data is not None and self._grad is None:
+            if self._taker is not None and self.grad_req != "null":
+                raise RuntimeError(
+                    f"Parameter '{self.name}' has no gradient array: its Trainer has update_in_backward, which uses "
+                    "each gradient during backward and keeps none. Make the Trainer without update_in_backward, or set "
+                    "trainer.update_in_backward = None, to read gradients."
+                )
             raise RuntimeError(
                 f"Cannot get gradient array for Parameter '{self.name}' on context {ctx}, because grad_req='null'"
             )
@@ -351,6 +369,13 @@ class Parameter:
         for array in self._checked(self._data):
             with autograd.pause():
                 array[:] = data
+
+    def _hand_over(self, taker: ParameterUpdate | None) -> None:
+        """Let `taker` get the gradients, and keep no gradient array; None: keep gradient arrays again."""
+        if self._taker is not taker:
+            self._taker = taker
+            if self._data is not None:
+                self._init_grad()
 
     def zero_grad(self) -> None:
         """Set the gradients on all devices to zero."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import Any
 
 from .. import kvstore as kvstores
@@ -9,6 +10,7 @@ from .. import optimizer as optimizers
 from ..base import MXNetError
 from ..context import Context
 from ..files import replace_atomically
+from .backward_updates import BackwardUpdates, ParameterUpdate
 from .parameter import Parameter, ParameterDict
 
 __all__ = ["Trainer"]
@@ -24,12 +26,18 @@ class Trainer:
         kvstore: KVStore, its name ("device", "local", ...) or None; joins gradients from several devices.
         compression_params: gradient compression; not supported yet.
         update_on_kvstore: whether the optimizer runs in the store; default False on one device.
+        update_in_backward: the batch size that gradients are divided by. `backward` then updates each parameter, and
+            no gradient is kept: in a block hybridized with static_alloc as soon as its gradient is there and nothing
+            reads the parameter any more, elsewhere at the end of backward. The numbers are those of an ordinary
+            Trainer. `step` must still be called after each backward; it checks the batch size. The learning rate and
+            other settings are changed before backward. On one device, without a kvstore and grad_req="add".
     Raises: ValueError for other params; MXNetError for what is not supported.
     """
 
     def __init__(
         self, params: Any, optimizer: Any, optimizer_params: dict[str, Any] | None = None, kvstore: Any = "device",
         compression_params: dict[str, Any] | None = None, update_on_kvstore: bool | None = None,
+        update_in_backward: float | None = None,
     ):  # fmt: skip
         if isinstance(params, dict | ParameterDict):
             params = [params[name] for name in sorted(params.keys())]
@@ -61,6 +69,46 @@ class Trainer:
         self._kvstore: Any = None
         self._update_on_kvstore: bool | None = None
         self._to_store: list[Parameter] = []  # those that the kvstore doesn't hold yet
+        self._in_backward: BackwardUpdates | None = None
+        self.update_in_backward = update_in_backward
+
+    @property
+    def update_in_backward(self) -> float | None:
+        """The batch size that backward divides gradients by when it updates parameters; None: `step` updates them.
+
+        It may be set before a backward pass, for example for a last batch that is smaller.
+
+        Raises: MXNetError for no such number, several devices, a kvstore or grad_req="add".
+        """
+        return None if self._in_backward is None else self._in_backward.batch_size
+
+    @update_in_backward.setter
+    def update_in_backward(self, batch_size: float | None) -> None:
+        if batch_size is None:
+            self._in_backward = None
+            for parameter in self._params:
+                parameter._hand_over(None)
+            return
+        if isinstance(batch_size, bool) or not isinstance(batch_size, numbers.Real) or not batch_size > 0:
+            raise MXNetError(
+                f"Trainer: update_in_backward is {batch_size!r}; expected the batch size, by which gradients are "
+                "divided, or None."
+            )
+        if self._in_backward is not None:
+            self._in_backward.batch_size = batch_size  # type: ignore[assignment]
+            return
+        kvstore, on_store = self._kvstore_params["kvstore"], self._kvstore_params["update_on_kvstore"]
+        sparse = [parameter.name for parameter in self._params if parameter._stype != "default"]
+        if on_store or sparse or not (kvstore is None or (isinstance(kvstore, str) and "dist" not in kvstore)):
+            why = f"row_sparse parameters ({', '.join(sparse)}) are kept in one" if sparse else (
+                f"kvstore is {kvstore!r}, update_on_kvstore is {on_store!r}"
+            )  # fmt: skip
+            raise MXNetError(f"Trainer: update_in_backward can't be used with a kvstore: {why}. Leave one of them out.")
+        updates = BackwardUpdates(self, batch_size)  # type: ignore[arg-type]
+        takers = [ParameterUpdate(updates, index, parameter) for index, parameter in enumerate(self._params)]
+        self._in_backward = updates
+        for parameter, taker in zip(self._params, takers, strict=True):
+            parameter._hand_over(taker)
 
     def _check_contexts(self) -> list[Context]:
         contexts: list[Context] | None = None
@@ -175,11 +223,15 @@ class Trainer:
     def step(self, batch_size: float, ignore_stale_grad: bool = False) -> None:
         """Join the gradients of all devices and update the parameters.
 
+        With `update_in_backward`, backward has updated them, and this ends the step.
+
         Args:
             batch_size: gradients are divided by it.
             ignore_stale_grad: skip parameters without a new gradient since the last step, instead of raising.
-        Raises: UserWarning for such a parameter.
+        Raises: UserWarning for such a parameter; MXNetError if backward used another batch size or learning rate.
         """
+        if self._in_backward is not None:
+            self._in_backward.finish(batch_size)
         self._check_and_rescale_grad(self._scale / batch_size)
         if not self._kv_initialized:
             self._init_kvstore()
@@ -226,6 +278,8 @@ class Trainer:
                 "False "
                 "when creating trainer."
             )
+        if self._in_backward is not None:
+            self._in_backward.finish(batch_size)
         self._check_and_rescale_grad(self._scale / batch_size)
         self._update(ignore_stale_grad)
 
@@ -258,7 +312,7 @@ class Trainer:
             if self._kvstore and self._update_on_kvstore:
                 if parameter._stype == "default":
                     self._kvstore.pull(index, parameter.list_data(), priority=-index)
-            else:
+            elif self._in_backward is None:
                 for batch, array, grad in zip(batches, parameter.list_data(), parameter.list_grad(), strict=True):
                     batch[0].append(index)
                     batch[1].append(grad)

@@ -13,7 +13,7 @@ program: an `Instruction` whose function is that call.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -120,6 +120,7 @@ class LoweredProgram:
     outputs       the values of the outputs
     gradients     variable name -> value of its gradient, None if nothing depends on it
     stored        names of variables whose gradient an instruction hands over; the others are in gradients
+    updates       whether what takes a gradient changes its variable
     beside        nodes that are called as a whole, beside the program
     forced        numbers of nodes whose results the user asks to compute again rather than keep
     keeps_random  whether results that hold random numbers must be kept: nothing is drawn a second time
@@ -137,6 +138,7 @@ class LoweredProgram:
         self.outputs: list[int] = []
         self.gradients: dict[str, int | None] = {}
         self.stored: list[str] = []
+        self.updates = False
         self.beside: list[str] = []
         self.forced: set[int] = set()
         self.keeps_random = False
@@ -167,7 +169,7 @@ class LoweredProgram:
 def lower(
     program: Program, shapes: Mapping[str, tuple[int, ...]], dtypes: Mapping[str, str], *, training: bool,
     wanted: Sequence[str] = (), device: torch.device | None = None, heads: Sequence[bool] | None = None,
-    stores: bool = False, updates: bool = False, channels_last: bool = False,
+    stores: bool | Collection[str] = False, updates: bool = False, channels_last: bool = False,
 ) -> LoweredProgram:  # fmt: skip
     """The flat program for a graph.
 
@@ -179,7 +181,8 @@ def lower(
         device: where it shall run, default the CPU.
         heads: for each output whether its gradient is given from outside; those that aren't given are ones, which the
             program makes where something needs them. Default: those of all outputs that depend on `wanted`.
-        stores: hand over each gradient as soon as it is there, instead of keeping all to the end.
+        stores: hand over each gradient, or those of these variables, as soon as it is there, instead of keeping it to
+            the end.
         updates: with stores, what takes a gradient changes its variable: it is handed over after the last instruction
             that reads the variable.
         channels_last: keep images with the channels last in memory, from the first convolution on: faster on a CPU,
@@ -191,7 +194,7 @@ def lower(
     if wanted:
         lowering.run_backward(heads, wanted)
     lowered = remove_dead(lowering.lowered)
-    return store_gradients(lowered, updates) if stores else lowered
+    return store_gradients(lowered, wanted if stores is True else stores or (), updates) if stores else lowered
 
 
 class _Placed:
@@ -496,26 +499,49 @@ def remove_dead(lowered: LoweredProgram) -> LoweredProgram:
     return lowered
 
 
-def store_gradients(lowered: LoweredProgram, updates: bool) -> LoweredProgram:
-    """Hand over each gradient right after the instruction that completes it, or that last reads its variable."""
+def store_gradients(lowered: LoweredProgram, names: Collection[str], updates: bool) -> LoweredProgram:
+    """Hand over gradients of these variables, each right after the instruction that completes it, or that last reads
+    its variable."""
     made: dict[int, int] = {}
-    last_read: dict[int, int] = {}
     for number, instruction in enumerate(lowered.instructions):
         made.update(dict.fromkeys(instruction.made, number))
-        last_read.update((lowered.storage_of[read], number) for read in instruction.reads)
     after: dict[int, list[Instruction]] = {}
     for name, value in list(lowered.gradients.items()):
-        if value is None or made.get(value, -1) < lowered.num_forward:
+        if name not in names or value is None or made.get(value, -1) < lowered.num_forward:
             continue  # nothing to hand over, or a gradient from outside
-        place = made[value]
-        origin = lowered.instructions[place]
-        if updates:
-            place = max(place, last_read.get(lowered.storage_of[lowered.inputs[name]], -1))
+        origin = lowered.instructions[made[value]]
         store = Instruction(StoreCall(len(lowered.stored)), (value,), (), (), origin.label, origin.node)
-        after.setdefault(place, []).append(store)
+        after.setdefault(made[value], []).append(store)
         lowered.stored.append(name)
         del lowered.gradients[name]
-    lowered.instructions = [
-        item for number, made_by in enumerate(lowered.instructions) for item in (made_by, *after.get(number, ()))
-    ]
+    _insert(lowered, after)
+    lowered.updates = updates
+    update_after_last_reads(lowered)
     return lowered
+
+
+def update_after_last_reads(lowered: LoweredProgram) -> None:
+    """Where what takes a gradient changes its variable, hand it over only when nothing reads the variable any more."""
+    if not lowered.updates:
+        return
+    last_read: dict[int, int] = {}
+    for number, instruction in enumerate(lowered.instructions):
+        last_read.update((lowered.storage_of[read], number) for read in instruction.reads)
+    after: dict[int, list[Instruction]] = {}
+    for number, instruction in enumerate(lowered.instructions):
+        if isinstance(instruction.call, StoreCall):
+            variable = lowered.inputs[lowered.stored[instruction.call.position]]
+            place = last_read.get(lowered.storage_of[variable], -1)
+            if place > number:
+                after.setdefault(place, []).append(instruction)
+    if after:
+        moved = {id(store) for stores in after.values() for store in stores}
+        _insert(lowered, after, moved)
+
+
+def _insert(lowered: LoweredProgram, after: Mapping[int, Sequence[Instruction]], without: Collection[int] = ()) -> None:
+    """Put instructions behind others, by number, and leave out those with these identities."""
+    lowered.instructions = [
+        item for number, instruction in enumerate(lowered.instructions)
+        for item in (*(() if id(instruction) in without else (instruction,)), *after.get(number, ()))
+    ]  # fmt: skip

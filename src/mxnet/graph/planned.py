@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 
 import torch
@@ -49,8 +49,9 @@ class OverBudget(Exception):
 def plan(
     program: Program, shapes: Mapping[str, tuple[int, ...]], dtypes: Mapping[str, str], *, training: bool,
     wanted: Sequence[str] = (), device: torch.device | None = None, heads: Sequence[bool] | None = None,
-    stores: bool = False, updates: bool = False, direct: Iterable[str] = (), channels_last: bool = False,
-    budget: int | float | None = None, apart: int = 0, recompute: bool | None = None, keep_random: bool = False,
+    stores: bool | Collection[str] = False, updates: bool = False, direct: Iterable[str] = (),
+    channels_last: bool = False, budget: int | float | None = None, apart: int = 0, recompute: bool | None = None,
+    keep_random: bool = False,
 ) -> Planned:  # fmt: skip
     """Plan a forward pass, or with `wanted` a training step.
 

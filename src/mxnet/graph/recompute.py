@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections.abc import Container, Iterable
 
 from .costs import BANDWIDTH, is_cheap, seconds
-from .lowering import LoweredProgram
+from .lowering import LoweredProgram, update_after_last_reads
 
 _FAR = 3  # a cheap result that isn't used again within so many nodes is made again when it is
 
@@ -323,4 +323,5 @@ def schedule(forward: Forward, kept: set[int], hold_cheap: bool) -> tuple[Lowere
                     expiry[value] = age + _FAR
         renamed = tuple(again[value] if must_make(value) else value for value in reads)
         done.instructions.append(instruction if renamed == reads else instruction.replaced(reads=renamed))
+    update_after_last_reads(done)  # making a result again may read a variable
     return done, spent

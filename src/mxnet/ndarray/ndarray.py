@@ -13,6 +13,7 @@ from ..base import MXNetError
 from ..context import Context, current_context
 from ..ops.dtypes import dtype_name, numpy_dtype, torch_dtype
 from ..ops.registry import explain_failure, get_operator
+from ..taken_gradients import Taker
 from . import indexing
 from .invoke import (
     DENSE,
@@ -41,14 +42,16 @@ class Mark:
     grad  NDArray of the shape of the variable
     req   "write", "add" or "null"
     fresh  whether backward has stored a gradient since it was last reset (Trainer resets it)
+    taker  what takes gradients instead of grad, or None
     """
 
-    __slots__ = ("__weakref__", "fresh", "grad", "req")
+    __slots__ = ("__weakref__", "fresh", "grad", "req", "taker")
 
-    def __init__(self, grad: NDArray | None, req: str):
+    def __init__(self, grad: NDArray | None, req: str, taker: Taker | None = None):
         self.grad = grad
         self.req = req
         self.fresh = False
+        self.taker = taker
 
 
 class NDArray:

@@ -33,6 +33,8 @@ class Adam(Optimizer):
     Source: Kingma and Ba, Adam: A Method for Stochastic Optimization, ICLR 2015.
     """
 
+    updates_apart = True
+
     def __init__(
         self,
         learning_rate: float = 0.001,
@@ -75,6 +77,8 @@ class AdaGrad(Optimizer):
     Source: Duchi et al., Adaptive Subgradient Methods for Online Learning and Stochastic Optimization, JMLR 2011.
     """
 
+    updates_apart = True
+
     def __init__(self, eps: float = 1e-7, **kwargs: Any):
         super().__init__(**kwargs)
         self.float_stable_eps = eps
@@ -105,6 +109,8 @@ class RMSProp(Optimizer):
         **kwargs: those of `Optimizer`.
     Source: Tieleman and Hinton, Lecture 6.5 of Neural Networks for Machine Learning, 2012.
     """
+
+    updates_apart = True
 
     def __init__(
         self,
@@ -150,6 +156,8 @@ class AdaDelta(Optimizer):
     Source: Zeiler, ADADELTA: An Adaptive Learning Rate Method, 2012.
     """
 
+    updates_apart = True
+
     def __init__(self, rho: float = 0.9, epsilon: float = 1e-5, **kwargs: Any):
         super().__init__(**kwargs)
         self.rho = rho
@@ -188,6 +196,8 @@ class Ftrl(Optimizer):
     Source: McMahan et al., Ad Click Prediction: a View from the Trenches, KDD 2013.
     """
 
+    updates_apart = True
+
     def __init__(self, lamda1: float = 0.01, learning_rate: float = 0.1, beta: float = 1, **kwargs: Any):
         super().__init__(**kwargs)
         self.lr = learning_rate  # as in MXNet a lr_scheduler keeps its own base
@@ -215,6 +225,8 @@ class FTML(Optimizer):
         **kwargs: those of `Optimizer`.
     Source: Zheng and Kwok, Follow the Moving Leader in Deep Learning, ICML 2017.
     """
+
+    updates_apart = True
 
     def __init__(self, beta1: float = 0.6, beta2: float = 0.999, epsilon: float = 1e-8, **kwargs: Any):
         super().__init__(**kwargs)
@@ -245,6 +257,8 @@ class Adamax(Optimizer):
         **kwargs: those of `Optimizer`.
     Source: Kingma and Ba, Adam: A Method for Stochastic Optimization, ICLR 2015, section 7.1.
     """
+
+    updates_apart = True
 
     def __init__(self, learning_rate: float = 0.002, beta1: float = 0.9, beta2: float = 0.999, **kwargs: Any):
         super().__init__(learning_rate=learning_rate, **kwargs)

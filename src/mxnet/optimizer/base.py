@@ -50,6 +50,8 @@ class Optimizer:
     """
 
     opt_registry: ClassVar[dict[str, type[Optimizer]]] = {}
+    #: whether updates of parameters depend neither on those of others nor on their order; each class says so for itself
+    updates_apart: ClassVar[bool] = False
 
     def __init__(
         self,

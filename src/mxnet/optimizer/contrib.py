@@ -22,6 +22,8 @@ class GroupAdaGrad(Optimizer):
     Raises (from `create_state` and `update`): MXNetError when the weight is not a matrix, or it has weight decay.
     """
 
+    updates_apart = True
+
     def __init__(self, eps: float = 1e-5, **kwargs: Any):
         super().__init__(**kwargs)
         self.float_stable_eps = eps

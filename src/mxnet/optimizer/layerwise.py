@@ -26,6 +26,8 @@ class LAMB(Optimizer):
     Source: You et al., Large Batch Optimization for Deep Learning: Training BERT in 76 minutes, ICLR 2020.
     """
 
+    updates_apart = True
+
     def __init__(
         self,
         learning_rate: float = 0.001,

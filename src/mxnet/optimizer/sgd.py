@@ -72,6 +72,8 @@ class SGD(MasterCopyLast):
         **kwargs: those of `Optimizer`.
     """
 
+    updates_apart = True
+
     def __init__(self, momentum: float = 0.0, lazy_update: bool = True, **kwargs: Any):
         super().__init__(**kwargs)
         self.momentum = momentum
@@ -137,6 +139,8 @@ def update_several(optimizer: Any, indices: Any, weights: Any, others: list[tupl
 class ccSGD(SGD):
     """The name that `SGD` once had."""
 
+    updates_apart = True
+
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
 
@@ -149,6 +153,8 @@ class NAG(MasterCopyLast):
         momentum: 0 for none, which is `SGD`.
         **kwargs: those of `Optimizer`.
     """
+
+    updates_apart = True
 
     def __init__(self, momentum: float = 0.0, **kwargs: Any):
         super().__init__(**kwargs)
@@ -179,6 +185,8 @@ class Signum(Optimizer):
         **kwargs: those of `Optimizer`.
     Source: Bernstein et al., signSGD: Compressed Optimisation for Non-Convex Problems, ICML 2018.
     """
+
+    updates_apart = True
 
     def __init__(self, learning_rate: float = 0.01, momentum: float = 0.9, wd_lh: float = 0.0, **kwargs: Any):
         super().__init__(learning_rate=learning_rate, **kwargs)
@@ -238,6 +246,8 @@ class DCASGD(Optimizer):
         **kwargs: those of `Optimizer`.
     Source: Zheng et al., Asynchronous Stochastic Gradient Descent with Delay Compensation, ICML 2017.
     """
+
+    updates_apart = True
 
     def __init__(self, momentum: float = 0.0, lamda: float = 0.04, **kwargs: Any):
         super().__init__(**kwargs)

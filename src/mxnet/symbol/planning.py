@@ -25,6 +25,7 @@ from .budget import Limits, heads_given, plan_within
 def plan_symbol(
     symbol: Any, training: bool, grad_req: Any, optimizer: Any, asked: Limits, type_dict: Mapping[str, Any] | None,
     shapes: Mapping[str, tuple[int, ...]], inputs: set[str] | None = None, hybrid: bool = False, fuse: bool = False,
+    updates: bool = False,
 ) -> MemoryPlan:  # fmt: skip
     """The plan for a symbol; see `Symbol.memory_plan`.
 
@@ -34,6 +35,7 @@ def plan_symbol(
         hybrid: as a hybridized block runs it, whose gradients of outputs come from outside, and whose gradients are all
             handed over at the end.
         fuse: as for `hybridize`.
+        updates: parameters are updated in the backward pass, and no gradient is kept.
     """
     graph = symbol.graph
     names = symbol.list_inputs()
@@ -51,16 +53,17 @@ def plan_symbol(
     inputs = {*shapes, *_labels(symbol)} if inputs is None else inputs
     wanted = _wanted(symbol, grad_req, inputs, kinds) if training else []
     program = Program(resolve_creation(graph, known))
-    apart = sum(_nbytes(found[name], kinds[name]) for name in (*found, *wanted))
+    kept = [] if updates else wanted
+    apart = sum(_nbytes(found[name], kinds[name]) for name in (*found, *kept))
     states = optimizer_state_bytes(optimizer, {n: (found[n], kinds[n]) for n in wanted})
     if hybrid:
-        options: dict[str, Any] = {"channels_last": fuse}
+        options: dict[str, Any] = {"channels_last": fuse, "stores": updates, "updates": updates}
     else:
         options = {"heads": heads_given(graph), "stores": True, "direct": _written(symbol, grad_req)}
     planned = plan_within(
         "memory_plan", asked, apart + states, program, found, kinds, training=training, wanted=wanted, **options,
     )  # fmt: skip
-    return memory_plan(planned, found, kinds, inputs=inputs, wanted=wanted, optimizer_bytes=states)
+    return memory_plan(planned, found, kinds, inputs=inputs, wanted=kept, optimizer_bytes=states)
 
 
 def _nbytes(shape: tuple[int, ...], dtype: str) -> int:
