@@ -38,7 +38,7 @@ class CallBeside:
             result = self._run(leaves if differentiate else inputs, generator, states)
         results = result if isinstance(result, tuple | list) else (result,)
         tape = (leaves, results) if differentiate else None
-        return *(t.detach() for t in results), tape
+        return *(t.detach().contiguous() for t in results), tape
 
     def __str__(self) -> str:
         return f"beside.{self._name}"
@@ -75,7 +75,7 @@ class GradientBeside:
             elif gradient.untyped_storage().data_ptr() in taken:  # autograd hands on one tensor for several: x + y
                 gradient = gradient.clone()
             taken.add(gradient.untyped_storage().data_ptr())
-            gradients.append(gradient)
+            gradients.append(gradient.contiguous())
         return tuple(gradients)
 
     def __str__(self) -> str:

@@ -17,6 +17,7 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from ..base import MXNetError
 from .graph import Node
+from .real_sizes import real_bytes, separated
 
 aten = torch.ops.aten
 
@@ -361,7 +362,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         own_args, own_kwargs = tree_unflatten([placed(leaf) for leaf in leaves], spec)
         reads = tuple(self.value_of(tensor) for tensor in places)
         written = _written_arguments(func, args, kwargs)
-        result = func(*args, **kwargs)
+        result = separated(func, func(*args, **kwargs))
         random = torch.Tag.nondeterministic_seeded in func.tags
         accumulates = (
             self.differentiates and func in _ACCUMULATIONS and len(reads) == 2
@@ -380,13 +381,23 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 outputs.append(self._values[id(tensor)])
             else:
                 outputs.append(self.enter(tensor, given=False))
+        for position, nbytes in real_bytes(func, args, result if isinstance(result, tuple) else (result,)).items():
+            self._set_bytes(outputs[position], nbytes)
         if accumulates and outputs[0] is not None:
             self._sums[outputs[0]] = reads[0], reads[1]
         writes = tuple(self.storage_of[self.value_of(tensor)] for tensor in written)
-        function = _WithGradients(func) if func is aten.mkldnn_rnn_layer.default else func
+        keeps = func is aten.mkldnn_rnn_layer.default and torch.is_grad_enabled()
+        function = _WithGradients(func) if keeps else func
         call = Call(function, own_args, own_kwargs, random, isinstance(result, tuple | list))
         self.steps.append(Step(call, reads, tuple(outputs), writes))
         return result
+
+    def _set_bytes(self, index: int | None, nbytes: int) -> None:
+        """The storage of a value holds another number of bytes than torch told; a workspace is nothing but bytes."""
+        assert index is not None
+        self.nbytes[self.storage_of[index]] = nbytes
+        if self.layouts[index].dtype is torch.uint8:
+            self.layouts[index] = contiguous_layout((nbytes,), torch.uint8)
 
     def _enter_constant(self, tensor: Tensor) -> None:
         """A tensor that the operator made from Python numbers: a step gives it."""

@@ -101,7 +101,7 @@ def psroi_pooling(
     area = ((bottom - top).clamp(min=0).unsqueeze(2) * (right - left).clamp(min=0).unsqueeze(1)).double()
     share = torch.where((area > 0) & exists.view(-1, 1, 1), 1 / area, 0.0)
     weights = share.unsqueeze(3) * share.new_tensor([1, -1, -1, 1])
-    return sum_rows(rows, index, weights).to(data.dtype).permute(0, 3, 1, 2)
+    return sum_rows(rows, index, weights).to(data.dtype).permute(0, 3, 1, 2).contiguous()
 
 
 @operator("_contrib_DeformablePSROIPooling")
@@ -241,7 +241,7 @@ def rroi_align(
         corners(y.clamp(0, height - 1), height, "edge"), corners(x.clamp(0, width - 1), width, "edge"),
     )  # fmt: skip
     rows = data.permute(0, 2, 3, 1).flatten(0, 2)
-    return sum_rows(rows, index.flatten(3), (weights * share.unsqueeze(5)).flatten(3)).permute(0, 3, 1, 2)
+    return sum_rows(rows, index.flatten(3), (weights * share.unsqueeze(5)).flatten(3)).permute(0, 3, 1, 2).contiguous()
 
 
 def _pooled(
