@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import copy
+import pickle
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import mxnet as mx
 from mxnet import autograd, gluon, nd
 from mxnet.base import MXNetError
 from mxnet.gluon import nn
-from mxnet.graph.backends import Optimizer, backends, get_backend, register_backend, register_pass, unregister
+from mxnet.graph.backends import Optimizer, backends, get_backend, inductor, register_backend, register_pass, unregister
 from mxnet.graph.graph import Graph, Node, check
 from mxnet.graph.passes import partition
 from mxnet.graph.program import Program
@@ -235,6 +236,183 @@ def test_hybridize_fuses_when_asked(static_alloc):
     assert "_fused_convolution" in [step.op.name for step in prepared.main.steps]
 
 
+class Broken(Recorder):
+    """A backend that does something wrong."""
+
+    def __init__(self, wrong):
+        super().__init__("broken")
+        self.wrong = wrong
+
+    def check(self):
+        if self.wrong == "check":
+            raise OSError("no licence")
+
+    def supports(self, node):
+        if self.wrong == "supports":
+            raise KeyError(node.name)
+        return True
+
+    def compile(self, graph, shapes, dtypes, constants):
+        run = super().compile(graph, shapes, dtypes, constants)
+        changes = {
+            "shape": lambda results: [result[:1] for result in results],
+            "dtype": lambda results: [result.double() for result in results],
+            "number": lambda results: [*results, *results],
+            "none": lambda results: None,
+            "numpy": lambda results: [result.numpy() for result in results],
+        }
+
+        def changed(tensors):
+            if self.wrong == "run":
+                raise RuntimeError("engine stopped")
+            return changes[self.wrong](run(tensors))
+
+        return 3 if self.wrong == "compile" else changed
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ("check", "backend 'broken' can't be used: OSError: no licence"),
+        ("supports", "backend 'broken': KeyError in supports of .*dense0"),
+        ("compile", "backend 'broken': compile returned 3; expected a function"),
+        ("run", "backend 'broken': RuntimeError while running: engine stopped.*hybridize"),
+        ("shape", r"backend 'broken' returned torch.float32 of shape \(1, 3\) for .*dense0.*of shape \(2, 3\)"),
+        ("dtype", r"backend 'broken' returned torch.float64 of shape .* expected a tensor, torch.float32"),
+        ("number", "backend 'broken' returned 2 results; expected a list of 1 tensors: .*dense0"),
+        ("none", "backend 'broken' returned 'NoneType'; expected a list"),
+        ("numpy", "backend 'broken' returned a ndarray for .*; expected a tensor"),
+    ],
+)
+def test_what_a_backend_does_wrong_is_told_and_the_block_runs_as_before(wrong, message):
+    register_backend(Broken(wrong))
+    try:
+        with mx.name.NameManager():
+            net = nn.Dense(3, in_units=4, prefix="dense0_")
+            net.initialize()
+            x = nd.ones((2, 4))
+            expected = net(x).asnumpy()
+            with pytest.raises(MXNetError, match=message):
+                net.optimize_for(x, backend="broken")
+            assert not net._active and np.array_equal(net(x).asnumpy(), expected)
+            symbol = mx.sym.FullyConnected(mx.sym.var("data"), num_hidden=3, name="dense0")
+            with pytest.raises(MXNetError, match=message):
+                symbol.optimize_for("broken").simple_bind(mx.cpu(), grad_req="null", data=(2, 4)).forward()
+    finally:
+        unregister("broken")
+
+
+def test_arrays_without_elements_and_results_that_require_gradients(recorder):
+    net = nn.Dense(3, in_units=4)
+    net.initialize()
+    net.optimize_for(nd.ones((2, 4)), backend="recorder")
+    assert len(recorder.compiled) == 1
+    assert net(nd.zeros((0, 4))).shape == (0, 3)
+    assert len(recorder.compiled) == 1  # no engine is asked for nothing
+
+
+class Several(gluon.HybridBlock):
+    """Two inputs, one of integers, three outputs, and an operator in the middle that the recorder may not know."""
+
+    def __init__(self):
+        super().__init__()
+        with self.name_scope():
+            self.embedding = nn.Embedding(10, 4)
+            self.dense = nn.Dense(3, in_units=4, flatten=False)
+
+    def hybrid_forward(self, F, x, rows):
+        middle = F.gamma(F.abs(self.embedding(rows)) + x + 1)
+        return self.dense(middle), F.argmax(middle, axis=1), rows + 1
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_several_inputs_and_outputs_of_several_dtypes(recorder, dtype):
+    recorder.without = {"gamma"}
+    net = Several()
+    net.initialize()
+    net.cast(dtype)
+    x, rows = nd.ones((5, 4), dtype=dtype), nd.array([1, 2, 3, 4, 5], dtype="int32")
+    expected = net(x, rows)
+    net.optimize_for(x, rows, backend="recorder")
+    for one, other in zip(net(x, rows), expected, strict=True):
+        assert one.dtype == other.dtype
+        close(one, other)
+    assert net(x[:2], rows[:2])[2].asnumpy().tolist() == [2, 3]
+
+
+def test_copies_of_a_block_keep_backends_and_passes(recorder):
+    register_pass("tanh")(
+        lambda graph: graph.rebuild(
+            lambda node: Node(get_operator("tanh"), node.name, node.inputs) if node.op is get_operator("Activation") else node
+        )
+    )
+    try:
+        net = nn.HybridSequential()
+        net.add(nn.Dense(3, in_units=4), nn.Activation("relu"))
+        net.initialize()
+        x = nd.random.normal(shape=(2, 4))
+        net.optimize_for(x, backend="tanh")
+        net.optimize_for(x, backend="recorder")
+        expected = net(x).asnumpy()
+        for other in (copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
+            assert np.array_equal(other(x).asnumpy(), expected)
+            assert [optimizer.name for optimizer in other._optimizers] == ["tanh", "recorder"]
+            other[0].weight.data()[:] = 0
+            other[0].bias.data()[:] = 0
+            assert not other(x).asnumpy().any()
+        assert np.array_equal(net(x).asnumpy(), expected)
+        stored = pickle.dumps(net)
+        unregister("tanh")
+        with pytest.raises(MXNetError, match="'tanh' is not registered"):
+            pickle.loads(stored)
+    finally:
+        unregister("tanh")
+
+
+def test_losses_inside_of_a_part_need_no_head_gradient(recorder):
+    symbol = mx.sym.SoftmaxOutput(mx.sym.FullyConnected(mx.sym.var("data"), num_hidden=4, name="fc"), name="softmax")
+    gradients = []
+    for each in (symbol, symbol.optimize_for("recorder")):
+        module = mx.mod.Module(each)
+        module.bind([("data", (5, 3))], [("softmax_label", (5,))])
+        module.init_params(mx.init.One())
+        module.forward(mx.io.DataBatch([nd.ones((5, 3))], [nd.arange(5) % 3]), is_train=True)
+        module.backward()
+        gradients.append(module._exec_group.grad_arrays[0][0].asnumpy())
+    assert np.array_equal(*gradients) and gradients[0].any()
+
+
+def test_options_go_to_backends_that_take_them(recorder):
+    class Tuned(Recorder):
+        def __init__(self, level=0):
+            super().__init__("tuned")
+            self.level = level
+
+        def with_options(self, *, level=0):
+            if level > 3:
+                raise MXNetError(f"backend 'tuned': level is {level}; expected 0 to 3.")
+            made.append(Tuned(level))
+            return made[-1]
+
+    made = []
+    plain = register_backend(Tuned())
+    try:
+        net = nn.Dense(2, in_units=3)
+        net.initialize()
+        x = nd.ones((1, 3))
+        net.optimize_for(x, backend="tuned", level=2)
+        assert made[0].level == 2 and len(made[0].compiled) == 1 and not plain.compiled
+        net.hybridize(backend="tuned")
+        net(x)
+        assert len(plain.compiled) == 1
+        with pytest.raises(MXNetError, match="level is 4; expected 0 to 3"):
+            net.optimize_for(x, backend="tuned", level=4)
+        with pytest.raises(MXNetError, match="'tuned' has no option 'depth'; it has: level"):
+            net.optimize_for(x, backend="tuned", depth=4)
+    finally:
+        unregister("tuned")
+
+
 @pytest.mark.parametrize("failure", [ValueError("broken"), MXNetError("no such thing")])
 def test_a_block_runs_as_before_when_its_backend_fails(recorder, failure):
     net, x = network()
@@ -436,9 +614,38 @@ def test_inductor_says_what_is_missing(monkeypatch):
         net.optimize_for(x, backend="inductor")
 
 
+@pytest.mark.parametrize("failures", [1, 2])
+def test_inductor_tries_again_where_torch_can_not_run_the_compiler(monkeypatch, failures):
+    from torch._inductor.exc import InvalidCxxCompiler
+
+    calls = []
+
+    def compiled(forward, examples):
+        calls.append(examples)
+        if len(calls) <= failures:
+            try:
+                raise InvalidCxxCompiler
+            except InvalidCxxCompiler as error:
+                raise RuntimeError("a worker failed") from error
+        return lambda tensors: forward(*tensors)
+
+    monkeypatch.setattr(shutil, "which", lambda name: f"/bin/{name}")
+    monkeypatch.setattr(inductor, "_compiled", compiled)
+    net, x = network()
+    expected = net(x)
+    if failures == 2:
+        with pytest.raises(MXNetError, match=r"torch can't run the C\+\+ compiler /bin/.*--version"):
+            net.optimize_for(x, backend="inductor")
+    else:
+        net.optimize_for(x, backend="inductor")
+    close(net(x), expected)
+    assert len(calls) == 2
+
+
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which(os.environ.get("CXX", "g++")) is None, reason="no C++ compiler")
 def test_inductor_compiles_a_network():
+    if not any(map(shutil.which, inductor._compilers())):
+        pytest.skip("no C++ compiler")
     net, x = network()
     expected = net(x)
     net.optimize_for(x, backend="inductor")

@@ -90,7 +90,7 @@ class Executor:
         self._program = Program(resolve_creation(graph, shapes))
         self._states: dict[Any, dict[str, Any]] = {}
         self._device = self._ctx.torch_device
-        self._loss_heads = [value.node.op is not None and value.node.op.is_loss for value in graph.outputs]
+        self._loss_heads = [value.is_loss for value in graph.outputs]
         self._heads = [not is_loss for is_loss in self._loss_heads]  # which gradients of outputs are given to backward
         self.outputs = [
             empty(shapes[value] or (), self._ctx, dtypes[value]) for value in graph.outputs

@@ -34,7 +34,7 @@ class SparseExecutor(Executor):
         self._is_random = any(node.is_random for node in graph.nodes)
         self._are_variables = [value.node.op is None for value in graph.outputs]
         self._device = self._ctx.torch_device
-        self._loss_heads = [value.node.op is not None and value.node.op.is_loss for value in graph.outputs]
+        self._loss_heads = [value.is_loss for value in graph.outputs]
         stypes = infer_stypes(graph, {name: bound.stype for name, bound in arrays.items()})
         self.outputs = [
             zeros(shapes[value] or (), self._ctx, dtypes[value], stype=stypes[value]) for value in graph.outputs

@@ -585,7 +585,6 @@ class HybridBlock(Block):
     def __getstate__(self) -> dict[str, Any]:
         return {
             **self.__dict__, "_cached_graph": (), "_cached_op": None, "_rewritten": None, "_traces": OrderedDict(),
-            "_optimizers": [],
         }  # fmt: skip
 
     # The graph
@@ -907,7 +906,7 @@ class SymbolBlock(HybridBlock):
         self.__dict__["_cached_op"] = self.__dict__["_rewritten"] = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_cached_op": None, "_rewritten": None, "_optimizers": []}
+        return {**self.__dict__, "_cached_op": None, "_rewritten": None}
 
     def cast(self, dtype: Any) -> None:
         """Change the dtype of all parameters."""

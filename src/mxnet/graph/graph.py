@@ -40,6 +40,15 @@ class Value(NamedTuple):
     node: Node
     index: int  # type: ignore[assignment]  # a tuple's own method otherwise
 
+    @property
+    def is_loss(self) -> bool:
+        """Whether a loss operator gives it, which makes its own gradient; also inside a part compiled by a backend."""
+        if self.node.op is None:
+            return False
+        if self.node.op.name == "_compiled_subgraph":
+            return self.node.subgraphs[0].outputs[self.index].is_loss
+        return self.node.op.is_loss
+
 
 class Node:
     """A variable (op is None) or an operator applied to values.

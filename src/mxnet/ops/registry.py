@@ -632,7 +632,7 @@ def explain_failure(op: Operator, tensors: Sequence[Any], attrs: Attrs, error: E
     """The MXNetError for an exception raised inside an operator's function."""
     message = str(error).strip()
     if isinstance(error, MXNetError):
-        if op.name in message:
+        if op.name in message or op.takes_subgraphs:  # an error inside a subgraph says itself what was given
             return error
         return MXNetError(f"{op.name}: {message} Given: {describe_call(op, tensors, attrs)}.")
     message = message.split("\nException raised from")[0].rstrip(".")

@@ -100,7 +100,7 @@ def _recompute_of_environment() -> bool | None:
 
 def heads_given(graph: Graph) -> list[bool]:
     """For each output whether its gradient comes from outside: for all but those of loss operators."""
-    return [value.node.op is None or not value.node.op.is_loss for value in graph.outputs]
+    return [not value.is_loss for value in graph.outputs]
 
 
 def plan_within(

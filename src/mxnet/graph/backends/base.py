@@ -9,7 +9,8 @@ from torch import Tensor
 
 from ..graph import Graph, Node
 
-#: A compiled graph: tensors for its variables without constants, in order, to its outputs, in order.
+#: A compiled graph: tensors for its variables without constants, in order, to its outputs, in order. These are new at
+#: each call, of the shapes and dtypes that the graph gives; inputs stay as they are.
 Compiled = Callable[[Sequence[Tensor]], list[Tensor]]
 
 

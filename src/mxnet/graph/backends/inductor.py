@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -29,15 +30,11 @@ class Inductor:
 
     def check(self) -> None:
         """Raises: MXNetError if there is no C++ compiler."""
-        import torch._inductor.config as config
-
-        given = config.cpp.cxx
-        names = [name for name in (given if isinstance(given, tuple | list) else (given,)) if name]
-        if not any(map(shutil.which, names or ["g++"])):
+        names = _compilers()
+        if not any(map(shutil.which, names)):
             raise MXNetError(
-                "backend 'inductor': no C++ compiler is installed (looked for "
-                f"{', '.join(names) or 'g++'}). Install g++ or clang, or name one in the environment variable CXX; "
-                "backend 'oneDNN' needs none."
+                f"backend 'inductor': no C++ compiler is installed (looked for {', '.join(names)}). Install g++ or "
+                "clang, or name one in the environment variable CXX; backend 'oneDNN' needs none."
             )
 
     def supports(self, node: Node) -> bool:
@@ -67,18 +64,54 @@ class Inductor:
             return program.run([given[name] for name in program.variables], training=False, device=CPU)
 
         examples = [torch.empty(shapes[name], dtype=torch_dtype(dtypes[name])) for name in names]
-        try:
-            function = _compiled(forward, examples)
-        except MXNetError:
-            raise
-        except Exception as error:  # whatever happens inside of torch's compiler, or the one for C++
-            message = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise MXNetError(f"backend 'inductor': the graph can't be compiled: {message}") from error
+        function = _compiled_or_error(forward, examples)
 
         def run(tensors: Sequence[Tensor]) -> list[Tensor]:
             return list(function([tensor.contiguous() for tensor in tensors]))
 
         return run
+
+
+def _compilers() -> list[str]:
+    """The commands by which torch looks for a C++ compiler."""
+    import torch._inductor.config as config
+
+    given = getattr(config.cpp, "cxx", None)
+    names = [name for name in (given if isinstance(given, tuple | list) else (given,)) if name]
+    return names or [os.environ.get("CXX", "g++")]
+
+
+def _compiled_or_error(
+    forward: Callable[..., list[Tensor]], examples: Sequence[Tensor]
+) -> Callable[[list[Tensor]], Any]:
+    """As `_compiled`, with MXNetError for whatever happens inside of torch's compiler, or the one for C++."""
+    try:
+        try:
+            return _compiled(forward, examples)
+        except Exception as error:
+            # torch tries the compiler by running it: on a machine short of memory that may fail once
+            if not _finds_no_compiler(error):
+                raise
+            return _compiled(forward, examples)
+    except MXNetError:
+        raise
+    except Exception as error:
+        message = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        if _finds_no_compiler(error):
+            found = next(path for path in map(shutil.which, _compilers()) if path)
+            message = f"torch can't run the C++ compiler {found} ({message}); see what `{found} --version` says"
+        raise MXNetError(f"backend 'inductor': the graph can't be compiled: {message}") from error
+
+
+def _finds_no_compiler(error: BaseException | None) -> bool:
+    """Whether the reason is that torch found no C++ compiler that runs; its workers hand on such errors as text."""
+    from torch._inductor.exc import InvalidCxxCompiler
+
+    while error is not None:
+        if isinstance(error, InvalidCxxCompiler) or "InvalidCxxCompiler" in str(error) or "cpp.cxx" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _compiled(forward: Callable[..., list[Tensor]], examples: Sequence[Tensor]) -> Callable[[list[Tensor]], Any]:

@@ -13,9 +13,11 @@ from torch import Tensor
 
 from ...base import MXNetError
 from ...ops.attributes import Shape
-from ...ops.dtypes import DTYPE_NAMES
+from ...ops.dtypes import DTYPE_NAMES, torch_dtype
 from ...ops.registry import Operator, Subgraph, get_operator
 from ..graph import Graph, Node
+from ..infer import infer_dtypes, infer_shapes, is_known
+from ..program import Program
 from .base import Backend, Compiled
 
 MOST_SIGNATURES = 8  # of inputs for which a part stays compiled
@@ -30,6 +32,54 @@ class _Used:
         self.versions = list(map(_version, tensors))
 
 
+class _Ready:
+    """What a backend compiled, and what it shall give.
+
+    outputs  name, shape and dtype of each result; the shape is None where it depends on values
+    """
+
+    def __init__(
+        self, backend: str, function: Any, outputs: list[tuple[str, tuple[int, ...] | None, torch.dtype]], used: _Used
+    ):
+        """Raises: MXNetError if the function can't be called."""
+        if not callable(function):
+            raise MXNetError(f"backend {backend!r}: compile returned {function!r}; expected a function of tensors.")
+        self._backend = backend
+        self._function: Compiled = function
+        self._outputs = outputs
+        self.used = used
+
+    def run(self, inputs: Sequence[Tensor]) -> list[Tensor]:
+        """The results.
+
+        Raises: MXNetError if the backend fails, or returns something else than tensors as the graph has them.
+        """
+        try:
+            results: Any = self._function(inputs)
+        except MXNetError:
+            raise
+        except Exception as error:
+            raise MXNetError(
+                f"backend {self._backend!r}: {type(error).__name__} while running: {error}. The graph runs without "
+                "it after hybridize(active=False), or as the symbol that was optimised."
+            ) from error
+        if not isinstance(results, list | tuple) or len(results) != len(self._outputs):
+            given = f"{len(results)} results" if isinstance(results, list | tuple) else repr(type(results).__name__)
+            names = ", ".join(name for name, _, _ in self._outputs)
+            raise MXNetError(
+                f"backend {self._backend!r} returned {given}; expected a list of {len(self._outputs)} tensors: {names}."
+            )
+        for result, (name, shape, dtype) in zip(results, self._outputs, strict=True):
+            is_tensor = isinstance(result, Tensor)
+            if not is_tensor or result.dtype is not dtype or shape not in (None, result.shape):
+                kind = f"{result.dtype} of shape {tuple(result.shape)}" if is_tensor else f"a {type(result).__name__}"
+                raise MXNetError(
+                    f"backend {self._backend!r} returned {kind} for {name}; expected a tensor, {dtype}"
+                    f"{'' if shape is None else f' of shape {shape}'}."
+                )
+        return [result.detach() if result.requires_grad else result for result in results]
+
+
 class _Part:
     """One part: compiled at the first call for each kind of inputs, anew when a constant has changed."""
 
@@ -39,7 +89,7 @@ class _Part:
         self._names = [node.name for node in graph.variables]
         self._constants = constants
         self._inputs = [position for position in range(len(self._names)) if position not in constants]
-        self._compiled: OrderedDict[Any, tuple[Compiled, _Used]] = OrderedDict()
+        self._compiled: OrderedDict[Any, _Ready] = OrderedDict()
         self._lock = threading.Lock()
 
     def has_values(self, tensors: Sequence[Tensor]) -> bool:
@@ -56,27 +106,55 @@ class _Part:
         constants = [tensors[position] for position in self._constants]
         key = shapes, tuple(map(id, constants))  # loops in C: there may be hundreds
         found = self._compiled.get(key)
-        if found is None or list(map(_version, constants)) != found[1].versions:
+        if found is None or list(map(_version, constants)) != found.used.versions:
             with self._lock:
-                found = self._compile(tensors)
-                self._compiled[key] = found
-                if len(self._compiled) > MOST_SIGNATURES:
-                    self._compiled.popitem(last=False)
-        return found[0](inputs)
+                found = self._compiled.get(key)  # another thread may have been first
+                if found is None or list(map(_version, constants)) != found.used.versions:
+                    found = self._compiled[key] = self._compile(tensors)
+                    if len(self._compiled) > MOST_SIGNATURES:
+                        self._compiled.popitem(last=False)
+        return found.run(inputs)
 
-    def _compile(self, tensors: Sequence[Tensor]) -> tuple[Compiled, _Used]:
+    def _compile(self, tensors: Sequence[Tensor]) -> _Ready:
         name = self._backend.name
         shapes = {label: tuple(tensor.shape) for label, tensor in zip(self._names, tensors, strict=True)}
         dtypes = {label: DTYPE_NAMES[tensor.dtype] for label, tensor in zip(self._names, tensors, strict=True)}
         used = _Used([tensors[position] for position in self._constants])
         constants = {self._names[position]: tensors[position].detach() for position in self._constants}
+        if any(0 in shape for shape in shapes.values()):  # engines don't know arrays without elements
+            return _Ready(name, self._run_here(constants), self._expected(shapes, dtypes), used)
         try:
             with torch.no_grad():
-                return self._backend.compile(self._graph, shapes, dtypes, constants), used
+                function = self._backend.compile(self._graph, shapes, dtypes, constants)
         except MXNetError:
             raise
         except Exception as error:
             raise MXNetError(f"backend {name!r}: {type(error).__name__} while compiling: {error}") from error
+        return _Ready(name, function, self._expected(shapes, dtypes), used)
+
+    def _run_here(self, constants: dict[str, Tensor]) -> Compiled:
+        """The part run by mxnext's own program."""
+        program = Program(self._graph)
+        names = [name for name in self._names if name not in constants]
+
+        def run(inputs: Sequence[Tensor]) -> list[Tensor]:
+            given = {**constants, **dict(zip(names, inputs, strict=True))}
+            device = next(iter(given.values())).device
+            with torch.no_grad():
+                return program.run([given[name] for name in program.variables], training=False, device=device)
+
+        return run
+
+    def _expected(
+        self, shapes: dict[str, tuple[int, ...]], dtypes: dict[str, str]
+    ) -> list[tuple[str, tuple[int, ...] | None, torch.dtype]]:
+        """Name, shape and dtype of each output."""
+        kinds = infer_dtypes(self._graph, dtypes)
+        found = infer_shapes(self._graph, dict(shapes), kinds)  # type: ignore[arg-type]
+        return [
+            (value.node.name, tuple(found[value] or ()) if is_known(found[value]) else None, torch_dtype(kinds[value]))
+            for value in self._graph.outputs
+        ]  # fmt: skip
 
 
 def compile_parts(graph: Graph, backend: Backend) -> Graph:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from ...base import MXNetError
-from ..graph import Graph
+from ..graph import Graph, Node
 from ..passes import fill_in_sizes, fuse_layers, optimize_inference, partition, simplify, split_prologue
 from .base import Backend
 from .parts import compile_parts
@@ -94,6 +94,7 @@ class Optimizer:
         """Raises: MXNetError if nothing has this name, something it needs is missing, or an option is unknown."""
         self.name = name
         self.transform: Transform | None = None
+        self._options = dict(options)
         self._backend: Backend | None = None
         self._passes = [(function, _taken(function, options)) for function in _passes.get(name, ())]
         backend = None
@@ -109,9 +110,20 @@ class Optimizer:
             self.transform = fused
         elif backend is not None:
             given = {key: value for key, value in options.items() if key in known}
-            self._backend = configure(**given) if configure is not None and given else backend
-            self._backend.check()
+            try:
+                self._backend = configure(**given) if configure is not None and given else backend
+                self._backend.check()
+            except MXNetError:
+                raise
+            except Exception as error:
+                raise MXNetError(f"backend {name!r} can't be used: {type(error).__name__}: {error}") from error
             self.transform = run_by(self._backend)
+
+    def __deepcopy__(self, memo: Any) -> Optimizer:
+        return self
+
+    def __reduce__(self) -> Any:  # found by name where it is unpickled, so that nothing is dropped unnoticed
+        return Optimizer, (self.name, self._options)
 
     def rewrite(self, graph: Graph) -> Graph:
         """The graph after the registered passes.
@@ -135,7 +147,7 @@ class Optimizer:
         """
         graph = self.rewrite(graph)
         if self._backend is not None:
-            return compile_parts(partition(simplify(graph), self._backend.supports, parameters or ()), self._backend)
+            return compile_parts(divided(simplify(graph), self._backend, parameters or ()), self._backend)
         return graph if self.transform is None else fuse_layers(simplify(graph), dtypes, parameters)
 
 
@@ -146,13 +158,30 @@ def fused(
     return optimize_inference(graph, shapes, dtypes, parameters, True)
 
 
+def divided(graph: Graph, backend: Backend, parameters: Collection[str]) -> Graph:
+    """The graph with the parts that a backend supports as one node each.
+
+    Raises: MXNetError if the backend fails to say what it supports.
+    """
+
+    def supports(node: Node) -> bool:
+        try:
+            return bool(backend.supports(node))
+        except Exception as error:
+            label = node.name if node.op is None else f"{node.name} ({node.op.name})"
+            kind = type(error).__name__
+            raise MXNetError(f"backend {backend.name!r}: {kind} in supports of {label}: {error}") from error
+
+    return partition(graph, supports, parameters)
+
+
 def run_by(backend: Backend) -> Transform:
     """The transform by which a backend runs what it supports."""
 
     def transform(
         graph: Graph, shapes: Mapping[str, tuple[int, ...]], dtypes: Mapping[str, str], parameters: Collection[str]
     ) -> tuple[Graph, Graph]:
-        graph = partition(simplify(fill_in_sizes(graph, shapes, dtypes)), backend.supports, parameters)
+        graph = divided(simplify(fill_in_sizes(graph, shapes, dtypes)), backend, parameters)
         prologue, main = split_prologue(graph, parameters)
         return compile_parts(prologue, backend), compile_parts(main, backend)
 
