@@ -234,7 +234,7 @@ ARRAYS = {"x": nd.ones((2, 2)), "y": nd.ones((2, 2)) * 3}
         (lambda s: s.bind(mx.cpu(), ARRAYS, args_grad=[nd.zeros((2, 2))]), ValueError, "Length of args_grad"),
         (lambda s: s.bind(mx.cpu(), ARRAYS, args_grad={"x": nd.zeros((3, 2))}), MXNetError, r"x has shape \(3, 2\)"),
         (lambda s: s.bind("cpu", ARRAYS), TypeError, "Context"),
-        (lambda s: s.simple_bind(mx.cpu(), q=(1,)), MXNetError, "q"),
+        (lambda s: s.infer_shape(q=(1,)), MXNetError, "q"),
         (lambda s: s.simple_bind(mx.cpu()), MXNetError, "shapes of x, y"),
         (lambda s: s.simple_bind(mx.cpu(), x=(1, 2), y=(2, 3)), MXNetError, "_mul0"),
         (lambda s: s.eval(x=nd.ones((2, 2))), ValueError, "`y` is missing"),
@@ -375,3 +375,21 @@ def test_step_hands_over_the_gradients_of_backward():
     assert all((gradient.asnumpy() == 7).all() for gradient in executor.grad_arrays)
     added = symbol.simple_bind(mx.cpu(), grad_req="add", data=(4, 5))
     assert not added.step(found.setdefault)
+
+
+def test_simple_bind_ignores_the_shape_of_a_label_that_the_network_lacks_with_a_warning():
+    # MXNet 1.9.1 ignores it, too: programs give the labels of training to networks cut for prediction.
+    net = mx.sym.FullyConnected(mx.sym.var("data"), num_hidden=3)
+    with pytest.warns(UserWarning, match="no argument 'softmax_label'"):
+        executor = net.simple_bind(mx.cpu(), data=(4, 5), softmax_label=(4,))
+    assert executor.forward()[0].shape == (4, 3)
+    with pytest.raises(TypeError, match="gradreq"):
+        net.simple_bind(mx.cpu(), data=(4, 5), gradreq="add")
+
+
+def test_unknown_grad_req_is_an_error_of_the_type_that_bind_and_simple_bind_have_in_mxnet():
+    net = mx.sym.var("data") * 2
+    with pytest.raises(ValueError, match="'inplace'"):
+        net.bind(mx.cpu(), {"data": mx.nd.ones((2,))}, grad_req="inplace")
+    with pytest.raises(MXNetError, match="'inplace'"):
+        net.simple_bind(mx.cpu(), data=(2,), grad_req="inplace")

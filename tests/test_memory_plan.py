@@ -125,3 +125,51 @@ def test_executor_and_symbol_plan_the_same():
     grad_req = {n: "write" for n in network.list_arguments() if n not in ("data", "softmax_label")}
     plan = executor_of(network, shape, grad_req).memory_plan()
     assert plan.planned_bytes == network.memory_plan(data=shape).planned_bytes
+
+
+def test_outputs_of_the_step_before_are_gone_when_a_step_runs():
+    network = mx.sym.Group([mx.sym.tanh(mx.sym.FullyConnected(mx.sym.var("data"), num_hidden=64)), mx.sym.var("other")])
+    shapes = {"data": (16, 4), "other": (50,)}
+    executor = network.simple_bind(mx.cpu(), **shapes)
+    heads = [mx.nd.ones((16, 64)), mx.nd.ones((50,))]
+    for is_train in (True, False):
+        executor.forward(is_train=is_train)
+        with StorageCounter() as counter:
+            for _ in range(3):
+                executor.forward(is_train=is_train)
+                if is_train:
+                    executor.backward(heads)
+        grad_req = dict.fromkeys(network.list_arguments(), "write")
+        plan = network.memory_plan(training=is_train, grad_req=grad_req, **shapes)
+        assert counter.peak == plan.planned_bytes
+
+
+@pytest.mark.parametrize("operator", [lambda x: mx.sym.topk(x, k=2, ret_typ="value"), mx.sym.transpose])
+def test_gradients_of_outputs_that_are_windows_need_no_copy(operator):
+    network = operator(mx.sym.tanh(mx.sym.var("data") * 2))
+    executor = network.simple_bind(mx.cpu(), data=(8, 5))
+    for _ in range(2):
+        with StorageCounter() as counter:
+            head = mx.nd.ones(executor.outputs[0].shape)
+            before = counter.peak
+            executor.forward(is_train=True)
+            executor.backward(head)
+    assert counter.peak == before + executor.memory_plan().planned_bytes
+
+
+@pytest.mark.parametrize(
+    "options, error, text",
+    [
+        ({"data": (4.5, 5)}, TypeError, "'data' is (4.5, 5)"),
+        ({"data": 5}, TypeError, "'data'"),
+        ({"data": (-2, 5)}, mx.MXNetError, "'data' is (-2, 5)"),
+        ({"data": (0, 5)}, mx.MXNetError, "shapes of data"),
+        ({"data": (4, 5), "type_dict": {"dat": "float16"}}, mx.MXNetError, "no argument 'dat'"),
+        ({"data": (4, 5), "optimizer": 3}, TypeError, "optimizer is 3"),
+    ],
+)
+def test_shapes_dtypes_and_optimizers_that_mean_nothing_are_refused(options, error, text):
+    network = mx.sym.FullyConnected(mx.sym.var("data"), num_hidden=3)
+    with pytest.raises(error) as caught:
+        network.memory_plan(**options)
+    assert text in str(caught.value)

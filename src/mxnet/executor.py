@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -95,6 +96,8 @@ class Executor:
         self.outputs = [
             empty(shapes[value] or (), self._ctx, dtypes[value]) for value in graph.outputs
         ]  # replaced in place by every run
+        #: what outputs hold while they are computed anew: arrays of their shapes that take no memory
+        self._no_outputs = [output._data.new_zeros(()).expand(output.shape) for output in self.outputs]
         if self._asked.budget is not None:  # now is the time to say that it can't be met
             self._compiled_for(bool(self._wanted))
 
@@ -154,6 +157,8 @@ class Executor:
         """
         self._set_arguments(kwargs)
         self._tracked, self._leaves, self._step = None, {}, None  # what the last run kept may go before this one
+        for output, blank in zip(self.outputs, self._no_outputs, strict=True):
+            output._data = blank
         if self._program.is_random:
             self._random_state = generator_for(self._device).get_state()
         compiled = None if self._monitor is not None else self._compiled_for(is_train)
@@ -235,7 +240,7 @@ class Executor:
         for name, argument, req, gradient in zip(
             self._arg_names, self.arg_arrays, self._reqs, self.grad_arrays, strict=True
         ):
-            if req in ("write", "inplace") and gradient is not None:
+            if req == "write" and gradient is not None:
                 target = gradient._data
                 if target.dtype is argument._data.dtype and target.is_contiguous():
                     found.append(name)
@@ -564,6 +569,10 @@ def _unique(names: list[str], arrays: Sequence[Any]) -> dict[str, Any]:
     return dict(zip(names, arrays, strict=True))
 
 
+class UnknownGradReqError(MXNetError, ValueError):
+    """A grad_req that isn't there; in MXNet a ValueError in bind, and an MXNetError in simple_bind."""
+
+
 def grad_reqs(grad_req: Any, names: list[str]) -> list[str]:
     """For each argument "null", "write" or "add"."""
     if isinstance(grad_req, str):
@@ -577,8 +586,8 @@ def grad_reqs(grad_req: Any, names: list[str]) -> list[str]:
     else:
         raise TypeError(f"grad_req is {grad_req!r}; expected a string, list or dict")
     for name, req in zip(names, reqs, strict=True):
-        if req not in ("null", "write", "add", "inplace"):
-            raise MXNetError(f"grad_req for {name} is {req!r}; expected 'null', 'write' or 'add'.")
+        if req not in ("null", "write", "add"):
+            raise UnknownGradReqError(f"grad_req for {name} is {req!r}; expected 'null', 'write' or 'add'.")
     return reqs
 
 
@@ -642,7 +651,17 @@ def simple_bind(
     if not isinstance(ctx, Context):
         raise TypeError(f"Context type error: got {type(ctx)}")
     names, aux_names = symbol.list_arguments(), symbol.list_auxiliary_states()
-    arg_shapes, _, aux_shapes = symbol.infer_shape_partial(**shapes)
+    unknown = [
+        name for name, shape in shapes.items()
+        if name not in names and name not in aux_names and isinstance(shape, tuple | list)
+    ]  # fmt: skip
+    if unknown:  # of a label, say, that the training network has
+        warnings.warn(
+            f"simple_bind: there is no argument {unknown[0]!r}, so its shape is ignored; the arguments are "
+            f"{', '.join(names)}.", stacklevel=3,
+        )  # fmt: skip
+    known = {name: shape for name, shape in shapes.items() if name not in unknown}
+    arg_shapes, _, aux_shapes = symbol.infer_shape_partial(**known)
     missing = [n for n, s in zip((*names, *aux_names), (*arg_shapes, *aux_shapes), strict=True) if not s or 0 in s]
     if missing:
         raise MXNetError(

@@ -378,6 +378,8 @@ class _Lowering:
         for position, (value, output, given) in enumerate(zip(self.graph.outputs, lowered.outputs, heads, strict=True)):
             layout = self._layout(output)
             if given:
+                if not self.channels_last:  # an output may be a window; what comes from outside is not
+                    layout = contiguous_layout(layout.shape, layout.dtype)
                 storage = lowered.new_storage(layout.nbytes, "input", f"gradient of {value.node.name}")
                 head = lowered.new_value(layout, storage)
                 lowered.head_grads.append(head)

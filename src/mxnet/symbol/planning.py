@@ -39,7 +39,7 @@ def plan_symbol(
     """
     graph = symbol.graph
     names = symbol.list_inputs()
-    for name in shapes:
+    for name in (*shapes, *(type_dict or ())):
         if name not in names:
             raise MXNetError(f"memory_plan: there is no argument {name!r}; the arguments are {', '.join(names)}.")
     dtypes = infer_dtypes(graph, {name: dtype_name(dtype) for name, dtype in (type_dict or {}).items()})
@@ -97,7 +97,7 @@ def _written(symbol: Any, grad_req: Any) -> list[str]:
     from ..executor import grad_reqs
 
     names = symbol.list_arguments()
-    return [name for name, req in zip(names, grad_reqs(grad_req, names), strict=True) if req in ("write", "inplace")]
+    return [name for name, req in zip(names, grad_reqs(grad_req, names), strict=True) if req == "write"]
 
 
 def optimizer_state_bytes(optimizer: Any, weights: Mapping[str, tuple[tuple[int, ...], str]]) -> int:
@@ -108,6 +108,8 @@ def optimizer_state_bytes(optimizer: Any, weights: Mapping[str, tuple[tuple[int,
 
     if isinstance(optimizer, str):
         optimizer = optimizers.create(optimizer)
+    elif not isinstance(optimizer, optimizers.Optimizer):
+        raise TypeError(f"memory_plan: optimizer is {optimizer!r}; expected an Optimizer, or its name such as 'sgd'.")
     total = 0
     with FakeTensorMode():
         for index, (shape, dtype) in enumerate(weights.values()):

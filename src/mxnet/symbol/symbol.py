@@ -6,6 +6,7 @@ import inspect
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -258,10 +259,7 @@ class Symbol:
         for name, shape in kwargs.items():
             if shape is None:
                 continue
-            if not isinstance(shape, tuple | list):
-                raise TypeError(f"Arguments need to be shapes (tuple), but {name!r} is {type(shape)}.")
-            sizes = tuple(-1 if extent in (0, -1, None) else int(extent) for extent in shape)
-            known[name] = sizes or None
+            known[name] = _given_shape(name, shape) or None
         self._check_names(kwargs, "infer_shape")
         try:  # operators may look at dtypes; where these contradict each other, shapes follow all the same
             dtypes = infer_dtypes(self.graph, {})
@@ -447,7 +445,8 @@ class Symbol:
         from .planning import plan_symbol
 
         asked = limits("memory_plan", budget, recompute, training)
-        return plan_symbol(self, training, grad_req, optimizer, asked, type_dict, shapes)
+        given = {name: _given_shape(name, shape) for name, shape in shapes.items()}
+        return plan_symbol(self, training, grad_req, optimizer, asked, type_dict, given)
 
     def gradient(self, wrt: list[str]) -> Symbol:
         """Not available, as in MXNet 1.9.1: bind the symbol and call backward.
@@ -640,6 +639,24 @@ def _checked_attributes(op: Operator | None, given: dict[str, Any] | None) -> di
 
 def _is_hidden(key: str) -> bool:
     return key.startswith("__") and key.endswith("__")
+
+
+def _given_shape(name: str, shape: Any) -> tuple[int, ...]:
+    """The shape given for an argument, where 0, -1 and None stand for unknown sizes, which become -1.
+
+    Raises: TypeError if it is no tuple or list of integers; MXNetError for a size below -1.
+    """
+    if not isinstance(shape, tuple | list):
+        raise TypeError(f"Arguments need to be shapes (tuple), but {name!r} is {type(shape)}.")
+    try:
+        sizes = tuple(-1 if extent in (0, None) else index(extent) for extent in shape)
+    except TypeError:
+        raise TypeError(f"the shape of {name!r} is {shape}; expected a tuple of integers.") from None
+    if any(extent < -1 for extent in sizes):
+        raise MXNetError(
+            f"the shape of {name!r} is {shape}; expected sizes that are not negative, or 0 or -1 for those not known."
+        )
+    return sizes
 
 
 def _shown_shape(shape: PartialShape) -> tuple[int, ...]:
