@@ -7,17 +7,19 @@ import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
+from torch._subclasses.fake_tensor import FakeTensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from ..base import MXNetError
 from .graph import Node
 from .real_sizes import real_bytes, separated
+from .stand_ins import evaluate, fake_mode, stand_in, storage_of
 
 aten = torch.ops.aten
 
@@ -243,12 +245,12 @@ class Template:
         recorder = self._recorder
         pairs: list[tuple[Tensor, Tensor]] = []
         values: list[int | None] = []
-        with _mode():
+        with recorder.around():
             for tensor, layout in zip(self._tensors, heads, strict=True):
                 if layout is None or not (isinstance(tensor, Tensor) and tensor.requires_grad):
                     values.append(None)
                     continue
-                head = torch.empty_strided(layout.shape, layout.stride, dtype=layout.dtype, device=tensor.device)
+                head = recorder.new_tensor(layout, tensor.device)
                 pairs.append((tensor, head))
                 values.append(recorder.enter(head))
             leaves = [leaf for leaf in self._leaves if leaf is not None]
@@ -275,10 +277,13 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     An operation that changes a whole tensor in place is written down as the one that makes a new tensor, where there
     is one: planning decides anew what is done in place.
+
+    fake  run them on tensors of FakeTensorMode, which is active outside of this mode, rather than on stand-ins
     """
 
-    def __init__(self) -> None:
+    def __init__(self, fake: bool = False) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self._fake = fake
         self.steps: list[Step] = []
         self.differentiates = False  # whether autograd's backward pass is what runs
         self.layouts: list[Layout] = []
@@ -291,9 +296,19 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._sums: dict[int, tuple[int, int]] = {}  # values that autograd added up -> what it added
         self._alive: list[Any] = []
 
+    def around(self) -> AbstractContextManager[Any]:
+        """What must be active outside of this mode."""
+        return fake_mode() if self._fake else nullcontext()
+
+    def new_tensor(self, layout: Layout, device: torch.device) -> Tensor:
+        """A tensor for operations to run on, while `around` is active."""
+        if self._fake:
+            return torch.empty_strided(layout.shape, layout.stride, dtype=layout.dtype, device=device)
+        return stand_in(layout.shape, layout.stride, layout.dtype, device)
+
     def enter(self, tensor: Tensor, given: bool = True) -> int:
         """The index for a new tensor; given: it comes from outside."""
-        storage = tensor.untyped_storage()
+        storage = storage_of(tensor)
         number = self._storages.get(storage._cdata)
         if number is None:
             number = self._new_storage(storage)
@@ -339,8 +354,9 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if str(func).startswith(_PROPERTIES):
-            result = func(*args, **kwargs)
+        facts = _facts(func)
+        if facts.is_property:
+            result = func(*args, **kwargs) if self._fake else evaluate(func, *args, **kwargs)
             if isinstance(result, Tensor):
                 known = self._values.get(id(args[0]))
                 if known is None:
@@ -348,30 +364,30 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
                     known = self._values[id(args[0])]
                 self._bind(result, known)
             return result
-        places: list[Tensor] = []
+        read: list[int] = []
 
-        def placed(leaf: Any) -> Any:
-            if isinstance(leaf, Tensor):
-                if id(leaf) not in self._values:
-                    self._enter_constant(leaf)
-                places.append(leaf)
-                return Place(len(places) - 1)
-            return GENERATOR if isinstance(leaf, torch.Generator) else leaf
+        def placed(item: Any) -> Any:
+            if isinstance(item, Tensor):
+                if id(item) not in self._values:
+                    self._enter_constant(item)
+                read.append(self._values[id(item)])
+                return Place(len(read) - 1)
+            if isinstance(item, list | tuple):
+                return type(item)(map(placed, item)) if type(item) in (list, tuple) else item
+            return GENERATOR if isinstance(item, torch.Generator) else item
 
-        leaves, spec = tree_flatten((args, kwargs))
-        own_args, own_kwargs = tree_unflatten([placed(leaf) for leaf in leaves], spec)
-        reads = tuple(self.value_of(tensor) for tensor in places)
-        written = _written_arguments(func, args, kwargs)
-        result = separated(func, func(*args, **kwargs))
-        random = torch.Tag.nondeterministic_seeded in func.tags
+        own_args = tuple(map(placed, args))
+        own_kwargs = {key: placed(item) for key, item in kwargs.items()}
+        reads = tuple(read)
+        written = _written_arguments(facts, args, kwargs)
+        result = separated(func, func(*args, **kwargs)) if self._fake else evaluate(func, *args, **kwargs)
         accumulates = (
             self.differentiates and func in _ACCUMULATIONS and len(reads) == 2
             and torch._C._current_autograd_node() is None
         )  # fmt: skip
-        if len(written) == 1 and result is written[0] and not random:
-            functional = _functional(func)
-            if functional is not None and self._stands_alone(result):
-                self._replace(result, Call(functional, own_args, own_kwargs), reads, accumulates)
+        if len(written) == 1 and result is written[0] and not facts.random:
+            if facts.functional is not None and self._stands_alone(result):
+                self._replace(result, Call(facts.functional, own_args, own_kwargs), reads, accumulates)
                 return result
         outputs: list[int | None] = []
         for tensor in result if isinstance(result, tuple | list) else (result,):
@@ -388,7 +404,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         writes = tuple(self.storage_of[self.value_of(tensor)] for tensor in written)
         keeps = func is aten.mkldnn_rnn_layer.default and torch.is_grad_enabled()
         function = _WithGradients(func) if keeps else func
-        call = Call(function, own_args, own_kwargs, random, isinstance(result, tuple | list))
+        call = Call(function, own_args, own_kwargs, facts.random, isinstance(result, tuple | list))
         self.steps.append(Step(call, reads, tuple(outputs), writes))
         return result
 
@@ -422,7 +438,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _replace(self, tensor: Tensor, call: Call, reads: tuple[int, ...], accumulates: bool) -> None:
         """A tensor has changed: from now on it is another value, in a storage of its own."""
         before = self._values[id(tensor)]
-        index = self._new_value(tensor, self._new_storage(tensor.untyped_storage()))
+        index = self._new_value(tensor, self._new_storage(storage_of(tensor)))
         for handle in self._handles.pop(before):
             self._values[handle] = index
             self._handles[index].append(handle)
@@ -458,6 +474,32 @@ class _Constant:
         return "constant"
 
 
+class _Facts(NamedTuple):
+    """What the schema of an operation says.
+
+    is_property  it tells something of a tensor, or gives another handle on it
+    random       it draws random numbers
+    functional   the operation that gives as a new tensor what it makes in place of its first argument; None if there is
+                 none
+    written      positions and names of the arguments that it changes
+    """
+
+    is_property: bool
+    random: bool
+    functional: Any
+    written: tuple[tuple[int, str], ...]
+
+
+@cache
+def _facts(func: Any) -> _Facts:
+    written = tuple(
+        (position, argument.name) for position, argument in enumerate(func._schema.arguments)
+        if argument.alias_info is not None and argument.alias_info.is_write
+    )  # fmt: skip
+    random = torch.Tag.nondeterministic_seeded in func.tags
+    return _Facts(str(func).startswith(_PROPERTIES), random, _functional(func), written)
+
+
 def _functional(func: Any) -> Any:
     """The operation that gives as a new tensor what func makes of its first argument in place, if there is one."""
     packet, _, overload = str(func).partition("aten.")[2].partition(".")
@@ -471,25 +513,13 @@ def _functional(func: Any) -> Any:
     return found if same else None
 
 
-def _written_arguments(func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> list[Tensor]:
-    """The tensors among the arguments that an operation changes, by its schema."""
+def _written_arguments(facts: _Facts, args: Sequence[Any], kwargs: dict[str, Any]) -> list[Tensor]:
+    """The tensors among the arguments that an operation changes."""
     found: list[Tensor] = []
-    for position, argument in enumerate(func._schema.arguments):
-        if argument.alias_info is None or not argument.alias_info.is_write:
-            continue
-        given = args[position] if position < len(args) else kwargs.get(argument.name)
+    for position, name in facts.written:
+        given = args[position] if position < len(args) else kwargs.get(name)
         found += [item for item in (given if isinstance(given, tuple | list) else (given,)) if isinstance(item, Tensor)]
     return found
-
-
-_the_mode: FakeTensorMode | None = None
-
-
-def _mode() -> FakeTensorMode:
-    global _the_mode
-    if _the_mode is None:
-        _the_mode = FakeTensorMode()
-    return _the_mode
 
 
 _templates: OrderedDict[Any, Template] = OrderedDict()
@@ -522,12 +552,26 @@ def template(
 def _trace(
     function: Callable[..., Any], layouts: Sequence[Layout], needs: Sequence[bool], device: torch.device
 ) -> Template:
-    recorder = Recorder()
+    """The template of a function; by FakeTensorMode where stand-ins can't do."""
+    try:
+        return trace(function, layouts, needs, device)
+    except MXNetError:
+        raise
+    except Exception:  # noqa: BLE001  # what is wrong with the call, fake tensors say
+        return trace(function, layouts, needs, device, fake=True)
+
+
+def trace(
+    function: Callable[..., Any], layouts: Sequence[Layout], needs: Sequence[bool], device: torch.device,
+    fake: bool = False,
+) -> Template:  # fmt: skip
+    """The template of a function, written down anew; fake: by FakeTensorMode."""
+    recorder = Recorder(fake)
     made = Template(recorder)
-    with _mode(), torch.set_grad_enabled(any(needs)):
+    with recorder.around(), torch.set_grad_enabled(any(needs)):
         tensors: list[Tensor] = []
         for layout, need in zip(layouts, needs, strict=True):
-            tensor = torch.empty_strided(layout.shape, layout.stride, dtype=layout.dtype, device=device)
+            tensor = recorder.new_tensor(layout, device)
             need = need and (layout.dtype.is_floating_point or layout.dtype.is_complex)
             tensors.append(tensor.requires_grad_() if need else tensor)
             made._leaves.append(tensors[-1] if need else None)
