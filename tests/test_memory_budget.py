@@ -308,5 +308,5 @@ def test_smaller_budgets_never_give_larger_peaks(name, recompute, data):
             assert budget < smallest <= before
             continue
         assert smallest == 0  # once a budget can't be met, no smaller one can
-        assert plan.peak_bytes <= min(budget, before)
+        assert plan.lower_bound_bytes <= plan.planned_bytes and plan.peak_bytes <= min(budget, before)
         before = plan.peak_bytes

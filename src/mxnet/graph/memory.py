@@ -9,6 +9,7 @@ from typing import Any
 
 from ..ops.dtypes import torch_dtype
 from .liveness import live_ranges
+from .lower_bound import lower_bound
 from .planned import Planned
 
 
@@ -35,7 +36,8 @@ class MemoryPlan:
     """The storage of a forward pass or a training step. All sizes are in bytes.
 
     planned_bytes      all storage that results need while the step runs; parameters and inputs are apart
-    lower_bound_bytes  the largest sum of results needed at one time: no plan of these operations needs less
+    lower_bound_bytes  the largest sum of results that must be there at one time, from the step that makes them to the
+                       last that reads them: no plan of these operations needs less
     unshared_bytes     what the results would take if each kept storage of its own
     parameter_bytes    arguments without the inputs, and auxiliary states
     input_bytes        arguments whose shapes were given: data and labels
@@ -174,7 +176,7 @@ def memory_plan(
     first = planned.lowered
     unshared = sum(first.storages[storage].nbytes for storage in live_ranges(first))
     return MemoryPlan(
-        planned_bytes=planned.chosen.peak, lower_bound_bytes=planned.chosen.peak, unshared_bytes=unshared,
+        planned_bytes=planned.chosen.peak, lower_bound_bytes=lower_bound(lowered), unshared_bytes=unshared,
         parameter_bytes=size(name for name in shapes if name not in given), input_bytes=size(given),
         gradient_bytes=size(wanted), optimizer_bytes=optimizer_bytes, num_steps=len(lowered.instructions),
         num_forward=lowered.num_forward, buffers=buffers, beside=tuple(lowered.beside),
