@@ -145,7 +145,7 @@ def test_parameters_on_several_devices_are_kept_apart(backend, recorder):
     if backend == "recorder":
         assert len(recorder.compiled) == 2
     else:
-        (prepared,) = net._cached_op._inference._prepared.values()
+        (prepared,) = net._cached_op.inference._prepared.values()
         results = [computed.results for computed in prepared.prologue.computed]
         net(x.as_in_context(mx.cpu(0)))
         assert len(results) == 2 and all(
@@ -164,8 +164,8 @@ def test_batches_of_all_sizes_share_packed_weights():
         close_to = net(nd.ones(shape))
         with autograd.record(train_mode=False):
             close(net(nd.ones(shape)), close_to)
-    prologues = {id(prepared.prologue) for prepared in net._cached_op._inference._prepared.values()}
-    assert len(net._cached_op._inference._prepared) == 3 and len(prologues) == 1
+    prologues = {id(prepared.prologue) for prepared in net._cached_op.inference._prepared.values()}
+    assert len(net._cached_op.inference._prepared) == 3 and len(prologues) == 1
 
 
 def test_what_a_backend_does_not_support_stays_ours(recorder):
@@ -185,7 +185,7 @@ def test_hybridized_inference_gives_the_same_bits_and_computes_what_depends_on_p
     expected = net(x)
     net.hybridize()
     assert np.array_equal(net(x).asnumpy(), expected.asnumpy())
-    inference = net._cached_op._inference
+    inference = net._cached_op.inference
     (prepared,) = inference._prepared.values()
     joined = [step.op.name for step in prepared.prologue.program.steps]
     assert any("concat" in name for name in joined)  # of the weights
@@ -232,7 +232,7 @@ def test_hybridize_fuses_when_asked(static_alloc):
     expected = net(x)
     net.hybridize(static_alloc=static_alloc, fuse=True)
     close(net(x), expected)
-    (prepared,) = net._cached_op._inference._prepared.values()
+    (prepared,) = net._cached_op.inference._prepared.values()
     assert "_fused_convolution" in [step.op.name for step in prepared.main.steps]
 
 

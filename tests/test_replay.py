@@ -238,7 +238,7 @@ def test_a_forward_pass_that_still_waits_for_its_backward_pass_is_left_alone(rec
         third.backward()
         results.append([first.asnumpy(), second.asnumpy(), third.asnumpy(), one.grad.asnumpy(), two.grad.asnumpy()])
     assert_same(*results)
-    (replayed,) = net._cached_op.static._replays.values()
+    (replayed,) = net._cached_op._replays.all()
     assert (replayed.num_replayed, replayed.num_missed) == (2, 1)
     del first, second, third
 
@@ -249,7 +249,7 @@ def test_a_forward_pass_without_a_backward_pass_is_forgotten_with_its_results():
         with autograd.record():
             out = net(x)
         del out
-    (replayed,) = net._cached_op.static._replays.values()
+    (replayed,) = net._cached_op._replays.all()
     assert (replayed.num_replayed, replayed.num_missed) == (3, 0)
 
 

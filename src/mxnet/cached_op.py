@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from operator import attrgetter
 from typing import Any
 
@@ -10,11 +11,13 @@ from torch import Tensor
 
 from .base import MXNetError
 from .context import current_context
+from .graph.backends import Transform
 from .graph.creation import has_unknown_sizes, resolve_creation
 from .graph.graph import Node
 from .graph.infer import infer_dtypes, infer_shapes
 from .graph.optimized import OptimizedGraph
 from .graph.program import Monitor, Program
+from .graph.replay import Replays
 from .graph.storage import infer_stypes
 from .ndarray.invoke import NotAnArrayError, tracked, wrap, wrap_result
 from .ndarray.ndarray import NDArray
@@ -40,18 +43,20 @@ class CachedOp:
         flags: pairs (name, value) as hybridize takes them: static_alloc, static_shape, memory_budget, recompute, fuse,
             max_shape; limits, of memory_budget and recompute in one, as `symbol.budget.limits` makes them.
             inline_limit and the bulk sizes have no meaning here: a graph is always run as a whole.
-        inference: what runs instead of the graph when nothing is recorded and the mode isn't training.
+        parameters: names of the inputs that stay the same from call to call.
+        transform: what a backend makes of the graph when nothing is recorded and the mode isn't training; None: the
+            exact passes.
     Raises: MXNetError for an unknown flag.
     """
 
     def __init__(
-        self, sym: Any, flags: Sequence[tuple[str, Any]] = (), inference: OptimizedGraph | None = None
-    ):
+        self, sym: Any, flags: Sequence[tuple[str, Any]] = (), parameters: Collection[str] = (),
+        transform: Transform | None = None,
+    ):  # fmt: skip
         for name, _ in flags:
             if name not in _FLAGS:
                 raise MXNetError(f"Cannot find argument {name!r}, Possible Arguments: {', '.join(sorted(_FLAGS))}")
         self._symbol = sym
-        self._inference = inference
         self._graph = sym.graph
         self._program = None if has_unknown_sizes(self._graph) else Program(self._graph, as_created=True)
         self._programs: dict[Any, Program] = {}
@@ -60,18 +65,24 @@ class CachedOp:
         self._is_sparse = any(stype != "default" for stype in infer_stypes(self._graph, dense).values())
         self._names = sym.list_inputs()
         options = dict(flags)
+        self._replays = Replays() if options.get("static_alloc") and options.get("static_shape") else None
         self.static: StaticGraph | None = None
         if options.get("static_alloc"):
             self.static = StaticGraph(
                 self._graph,
                 options.get("limits") or limits("CachedOp", options.get("memory_budget"), options.get("recompute")),
                 options.get("fuse", False),
-                options.get("static_shape", False), _bounds(options.get("max_shape"), options.get("data_names", ())),
+                self._replays, _bounds(options.get("max_shape"), options.get("data_names", ())),
                 options.get("data_names", ()),
             )  # fmt: skip
         for name in ("memory_budget", "recompute"):
             if options.get(name) is not None and self.static is None:
                 raise MXNetError(f"CachedOp: {name}={options[name]!r} needs static_alloc=True.")
+        self.inference: OptimizedGraph | None = None
+        self._is_transformed = transform is not None
+        if len(set(self._names)) == len(self._names):
+            planner = None if self.static is None else partial(self.static.plan_inference, parameters)
+            self.inference = OptimizedGraph(self._graph, parameters, transform, planner, True, self._replays)
 
     @property
     def handle(self) -> Any:
@@ -81,12 +92,26 @@ class CachedOp:
     @property
     def obstacles(self) -> list[str]:
         """Why something that ran isn't recorded although `static_shape` asks for it; see docs/static-graph.md."""
-        found = [] if self.static is None else self.static.obstacles
+        if self._replays is None:
+            return []
+        found = {replay.reason for replay in self._replays.all() if replay.reason is not None}
+        if any(part is not None and part.has_unplanned for part in (self.static, self.inference)):
+            found.add("shapes depend on values, so that there is no plan")
         if self._interpreter is not None:
-            found = [*found, "arrays or gradients are sparse: operators run one by one"]
-        if self._inference is not None:
-            found = [*found, "inference is run by a backend, or by fused layers"]
-        return found
+            found.add("arrays or gradients are sparse: operators run one by one")
+        if self._is_transformed:
+            found.add("inference is run by a backend, or by fused layers")
+        return sorted(found)
+
+    @property
+    def num_plans(self) -> int:
+        """How many plans are kept now."""
+        return sum(part.num_plans for part in (self.static, self.inference) if part is not None)
+
+    @property
+    def num_recorded(self) -> int:
+        """How many plans have their kernels recorded."""
+        return 0 if self._replays is None else sum(replay.is_recorded for replay in self._replays.all())
 
     @property
     def is_np_sym(self) -> bool:
@@ -142,7 +167,7 @@ class CachedOp:
                 f"CachedOp: got {len(args)} arrays; expected {len(self._names)}: {', '.join(self._names)}."
             )
         recording = STATE.recording
-        infers = self._inference is not None and not (recording or STATE.training or monitor is not None)
+        infers = self.inference is not None and not (recording or STATE.training or monitor is not None)
         plain = not self._is_sparse and _PLAIN.issuperset(map(type, args))  # a quick look: there may be hundreds
         if not (plain and infers):
             for array in args:
@@ -153,10 +178,12 @@ class CachedOp:
                 return self._interpret(args, default_ctx, monitor, monitor_inputs)
         cls, ctx = (type(args[0]), args[0]._ctx) if args else (NDArray, default_ctx or current_context())
         if infers:
-            assert self._inference is not None
-            results = self._inference.run(list(map(_tensor, args)), ctx.torch_device)
+            assert self.inference is not None
+            results = self.inference.run(list(map(_tensor, args)), ctx.torch_device)
             return [wrap_result(cls, result, ctx) for result in results]
         program = self._program or self._program_for(args)
+        if self.static is not None and self.inference is not None:
+            self.inference.release()  # what it holds isn't in the plan of a training step
         if recording:
             tensors = [tracked(array) for array in args]
             for position in program.mutated:  # changed in place, never differentiated

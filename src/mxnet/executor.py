@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -18,6 +18,9 @@ from .graph.creation import resolve_creation
 from .graph.graph import Graph, Value
 from .graph.infer import infer_dtypes, infer_shapes
 from .graph.lowering import Unplannable
+from .graph.optimized import ForwardPlan, OptimizedGraph, Prepared, plan_inference
+from .graph.parameters import list_labels, list_likely_parameters
+from .graph.planned import Planned
 from .graph.program import Program
 from .graph.storage import CODES, infer_gradient_stypes, infer_stypes
 from .graph.watched import Watched
@@ -48,10 +51,11 @@ class Executor:
     def __init__(
         self, handle: Any, symbol: Any, ctx: Context, grad_req: Any, group2ctx: dict[str, Context] | None,
         args: Sequence[NDArray] = (), grads: Sequence[NDArray | None] = (), aux: Sequence[NDArray] = (),
-        asked: Limits | None = None,
+        asked: Limits | None = None, inputs: Collection[str] | None = None,
     ):  # fmt: skip
         """Use `Symbol.bind` or `Symbol.simple_bind`; handle has no meaning here.
 
+        inputs: names of the arguments that change from run to run; None: not known, see `list_likely_parameters`.
         Raises: MXNetError if shapes contradict each other, or the budget asked for can't be met.
         """
         self._symbol = symbol.__copy__()
@@ -79,7 +83,8 @@ class Executor:
         self._leaves: dict[int, Tensor] = {}  # position among the arguments -> what autograd differentiates by
         self._random_state: Tensor | None = None
         self._asked = asked or Limits()
-        self._plans: dict[tuple[bool, bool, tuple[bool, ...], bool], CompiledProgram | None] = {}
+        self._given_inputs = inputs
+        self._plans: dict[tuple[bool, tuple[bool, ...], bool], CompiledProgram | None] = {}
         #: what takes the gradient of an argument, by name, in place of its array, and may change the argument at once
         self._update: Callable[[str, NDArray], None] | None = None
         self._step: _Step | None = None  # the training step that waits for its backward pass
@@ -89,6 +94,13 @@ class Executor:
         graph = self._symbol.graph
         shapes, dtypes = check_shapes(graph, self._bind_inputs(graph))
         self._program = Program(resolve_creation(graph, shapes))
+        self._prepared: Prepared | None = None  # for inference
+        self._inference: OptimizedGraph | None = None  # two variables of one name: the program is run as it is
+        if len(set(self._names)) == len(self._names):
+            parameters = set(self._names) - self._changing()
+            apart = sum(bound._data.nbytes for bound, _ in self._inputs)
+            planner = partial(_plan_forward, self._program.graph, parameters, self._asked, apart)
+            self._inference = OptimizedGraph(self._program.graph, parameters, planner=planner)
         self._states: dict[Any, dict[str, Any]] = {}
         self._device = self._ctx.torch_device
         self._loss_heads = [value.is_loss for value in graph.outputs]
@@ -99,7 +111,17 @@ class Executor:
         #: what outputs hold while they are computed anew: arrays of their shapes that take no memory
         self._no_outputs = [output._data.new_zeros(()).expand(output.shape) for output in self.outputs]
         if self._asked.budget is not None:  # now is the time to say that it can't be met
-            self._compiled_for(bool(self._wanted))
+            if self._inference is None or any(
+                not self._inputs[position][0]._data.is_contiguous() for position in self._program.mutated
+            ):
+                raise MXNetError(
+                    f"Executor: a memory budget ({self._asked.given}) needs arguments of different names, and "
+                    "contiguous states."
+                )
+            if self._wanted:
+                self._compiled()
+            else:
+                self._prepared = self._inference.prepare([bound._data for bound, _ in self._inputs], self._device)
 
     def _bind_inputs(self, graph: Graph) -> dict[str, NDArray]:
         """Find the array of each variable; returns them by name.
@@ -161,9 +183,16 @@ class Executor:
             output._data = blank
         if self._program.is_random:
             self._random_state = generator_for(self._device).get_state()
-        compiled = None if self._monitor is not None else self._compiled_for(is_train)
-        if compiled is not None:
+        plain = self._monitor is None
+        if self._inference is not None and is_train:
+            self._inference.release()  # what it holds isn't in the plan of a training step
+        if plain and is_train and (compiled := self._compiled()) is not None:
             results = self._run_planned(compiled)
+        elif plain and not is_train and self._inference is not None:
+            tensors = [bound._data for bound, _ in self._inputs]
+            if self._prepared is None:
+                self._prepared = self._inference.prepare(tensors, self._device)
+            results = self._prepared.run(tensors, self._device, self._states)
         else:
             tensors = self._input_tensors(is_train)
             results = self._run(tensors, is_train, self._monitor)
@@ -199,33 +228,35 @@ class Executor:
         triples = zip(self._arg_names, self.arg_arrays, self._reqs, self.grad_arrays, strict=True)
         return [n for n, a, req, g in triples if req != "null" and g is not None and a._data.is_floating_point()]
 
-    def _compiled_for(self, is_train: bool) -> CompiledProgram | None:
-        """The planned program for a forward pass, or with is_train for a training step; None if there can't be one.
+    def _changing(self) -> set[str]:
+        """The arguments that change from run to run."""
+        graph = self._symbol.graph
+        if self._given_inputs is not None:
+            return {*self._given_inputs, *list_labels(graph)}
+        return set(self._names) - list_likely_parameters(graph)
+
+    def _compiled(self) -> CompiledProgram | None:
+        """The planned program for a training step; None if there can't be one.
 
         Raises: MXNetError if there must be one for a memory budget.
         """
-        wanted = self._wanted if is_train else []
-        key = (is_train, bool(wanted), tuple(self._heads), self._update is not None)
+        wanted = self._wanted
+        key = (bool(wanted), tuple(self._heads), self._update is not None)
         if key not in self._plans:
-            self._plans[key] = self._plan(is_train, wanted)
+            self._plans[key] = self._plan(wanted)
         return self._plans[key]
 
-    def _plan(self, is_train: bool, wanted: list[str]) -> CompiledProgram | None:
+    def _plan(self, wanted: list[str]) -> CompiledProgram | None:
         if len(set(self._names)) != len(self._names) or any(
             not self._inputs[position][0]._data.is_contiguous() for position in self._program.mutated
         ):
-            if self._asked.budget is not None:
-                raise MXNetError(
-                    f"Executor: a memory budget ({self._asked.given}) needs arguments of different names, and "
-                    "contiguous states."
-                )
             return None
         tensors = {name: bound._data for name, (bound, _) in zip(self._names, self._inputs, strict=True)}
         apart = sum(t.nbytes for t in tensors.values()) + sum(tensors[name].nbytes for name in wanted)
         try:
             return plan_within(
                 "Executor", self._asked, apart, self._program, {n: tuple(t.shape) for n, t in tensors.items()},
-                {n: DTYPE_NAMES[t.dtype] for n, t in tensors.items()}, training=is_train, wanted=wanted,
+                {n: DTYPE_NAMES[t.dtype] for n, t in tensors.items()}, training=True, wanted=wanted,
                 device=self._device, heads=self._heads, stores=True, updates=self._update is not None,
                 direct=self._direct() if self._update is None else (),
             ).compiled  # fmt: skip
@@ -299,7 +330,7 @@ class Executor:
         self._update = update
         try:
             self._heads = [False] * len(self._loss_heads)
-            compiled = self._compiled_for(True)
+            compiled = self._compiled()
             if compiled is None or not compiled.has_backward or any(compiled.gradients.values()):
                 return False
             self.forward(is_train=True)
@@ -481,7 +512,8 @@ class Executor:
             for name, old, shape in zip(self._aux_names, self.aux_arrays, aux_shapes, strict=True)
         ]
         executor = type(self)(
-            None, self._symbol, self._ctx, self._grad_req, self._group2ctx, args, grads, aux, self._asked
+            None, self._symbol, self._ctx, self._grad_req, self._group2ctx, args, grads, aux, self._asked,
+            self._given_inputs,
         )  # fmt: skip
         executor._monitor = self._monitor
         return executor
@@ -508,15 +540,18 @@ class Executor:
     def memory_plan(self, optimizer: Any = None, budget: Any = None, recompute: bool | None = None) -> Any:
         """The storage that a training step of this executor needs, or a forward pass where no gradient is wanted.
 
-        See `Symbol.memory_plan`; budget and recompute are by default the executor's own. Arguments without a gradient
-        count as inputs, the others as parameters.
+        See `Symbol.memory_plan`; budget and recompute are by default the executor's own. Arguments whose shapes were
+        given to simple_bind count as inputs, the others as parameters. After bind, parameters are those with a
+        gradient, and what layers take as weight, bias and the like.
         """
         from .symbol.planning import plan_symbol
 
         shapes = {name: array.shape for name, array in zip(self._arg_names, self.arg_arrays, strict=True)}
         dtypes = {name: array._data.dtype for name, array in zip(self._arg_names, self.arg_arrays, strict=True)}
-        inputs = {name for name, req in zip(self._arg_names, self._reqs, strict=True) if req == "null"}
         training = bool(self._wanted)
+        inputs = self._changing()
+        if self._given_inputs is None:
+            inputs -= set(self._wanted)
         asked = limits_or("memory_plan", self._asked, budget, recompute, training)
         return plan_symbol(self._symbol, training, self._reqs, optimizer, asked, dtypes, shapes, inputs)
 
@@ -554,6 +589,26 @@ class _Step:
                 f"Executor.backward: {name} is needed by the gradient and was modified by an inplace operation after "
                 "forward; change it after backward, or call forward again."
             )
+
+
+def _plan_forward(
+    graph: Graph, parameters: Collection[str], asked: Limits, apart: int, shapes: Mapping[str, tuple[int, ...]],
+    dtypes: Mapping[str, str], device: torch.device,
+) -> ForwardPlan:  # fmt: skip
+    """The plan of a forward pass in inference; apart are the bytes of all arguments and auxiliary states.
+
+    Raises: MXNetError if the memory budget can't be met; Unplannable if shapes depend on values.
+    """
+
+    def plan(program: Program, own_shapes: Any, own_dtypes: Any, held: int) -> Planned:
+        return plan_within(
+            "Executor", asked, apart + held, program, own_shapes, own_dtypes, training=False, device=device, wanted=()
+        )
+
+    try:
+        return plan_inference(graph, shapes, dtypes, parameters, plan)
+    except Unplannable as error:
+        raise error if asked.budget is None else MXNetError(str(error)) from None
 
 
 def _store(target: NDArray | None, req: str) -> Callable[[Tensor], Any]:
@@ -620,9 +675,9 @@ def _as_arrays(names: list[str], given: Any, what: str, allow_missing: bool) -> 
 def bind(
     symbol: Any, ctx: Context, args: Any, args_grad: Any, grad_req: Any, aux_states: Any,
     group2ctx: dict[str, Context] | None, shared_exec: Executor | None, memory_budget: int | float | None = None,
-    recompute: bool | None = None,
+    recompute: bool | None = None, inputs: Collection[str] | None = None,
 ) -> Executor:  # fmt: skip
-    """An executor on given arrays; see `Symbol.bind`."""
+    """An executor on given arrays; see `Symbol.bind`, and `Executor` for inputs."""
     asked = limits("bind", memory_budget, recompute)
     if not isinstance(ctx, Context):
         raise TypeError(f"Context type error: got {type(ctx)}")
@@ -637,7 +692,7 @@ def bind(
     aux = _as_arrays(aux_names, [] if aux_states is None else aux_states, "aux_states", False)
     reqs = grad_reqs(grad_req, names)
     reqs = ["null" if grad is None else req for req, grad in zip(reqs, grads, strict=True)]
-    return _make_executor(symbol, ctx, reqs, group2ctx, arrays, grads, aux, asked)
+    return _make_executor(symbol, ctx, reqs, group2ctx, arrays, grads, aux, asked, inputs)
 
 
 def simple_bind(
@@ -702,7 +757,7 @@ def simple_bind(
         else:
             grads.append(_from_buffer(f"grad of {name}", shape, dtype, shared_buffer, ctx))
     aux = [make(n, s, d, old_aux) for n, s, d in zip(aux_names, aux_shapes, aux_types, strict=True)]
-    return _make_executor(symbol, ctx, reqs, group2ctx, args, grads, aux, asked)
+    return _make_executor(symbol, ctx, reqs, group2ctx, args, grads, aux, asked, set(shapes))
 
 
 def infer_storage(symbol: Any, stype_dict: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
@@ -720,7 +775,7 @@ def infer_storage(symbol: Any, stype_dict: dict[str, str]) -> tuple[dict[str, st
 
 def _make_executor(
     symbol: Any, ctx: Context, reqs: list[str], group2ctx: dict[str, Context] | None, args: list[Any],
-    grads: list[Any], aux: list[Any], asked: Limits,
+    grads: list[Any], aux: list[Any], asked: Limits, inputs: Collection[str] | None,
 ) -> Executor:  # fmt: skip
     """An executor of the class that these arrays need.
 
@@ -729,7 +784,7 @@ def _make_executor(
     known = {name: array.stype for name, array in zip(symbol.list_arguments(), args, strict=True)}
     stypes = [*infer_stypes(symbol.graph, known).values(), *(grad.stype for grad in grads if grad is not None)]
     if all(stype == "default" for stype in stypes):
-        return Executor(None, symbol, ctx, reqs, group2ctx, args, grads, aux, asked)
+        return Executor(None, symbol, ctx, reqs, group2ctx, args, grads, aux, asked, inputs)
     from .sparse_executor import SparseExecutor
 
     if asked.budget is not None or asked.recompute:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
@@ -19,16 +18,15 @@ from .graph.creation import has_unknown_sizes, resolve_creation
 from .graph.graph import Graph
 from .graph.infer import infer_dtypes, infer_shapes
 from .graph.lowering import Unplannable
-from .graph.planned import Planned
+from .graph.optimized import ForwardPlan, plan_inference
+from .graph.planned import MOST_PLANS, Planned
 from .graph.program import Program
-from .graph.replay import Replay, can_record, obstacle
+from .graph.replay import Replay, Replays, can_record
 from .graph.watched import Watched
-from .ops.dtypes import DTYPE_NAMES
+from .ops.dtypes import DTYPE_NAMES, torch_dtype
 from .ops.generators import generator_for
 from .symbol.budget import Limits, plan_within
 from .taken_gradients import WAITING, Taker
-
-MOST_PLANS = 64  # kept for different shapes, dtypes and modes
 
 
 class StaticGraph:
@@ -38,22 +36,20 @@ class StaticGraph:
         graph: the graph.
         asked: memory that a step may need, and how much is computed again.
         fuse: whether training may use other layouts, which change how results are rounded.
-        replay: on a GPU, record the kernels of forward and backward pass once and replay them, where that can be done;
-            `obstacles` tells why not.
+        replays: on a GPU, record the kernels of forward and backward pass once and replay them, where that can be done.
         data: names of the variables that are inputs rather than parameters.
         bounds: the largest shapes of some variables; no step needs more storage than one of these shapes.
     """
 
     def __init__(
-        self, graph: Graph, asked: Limits, fuse: bool = False, replay: bool = False,
+        self, graph: Graph, asked: Limits, fuse: bool = False, replays: Replays | None = None,
         bounds: dict[str, tuple[int, ...]] | None = None, data: Sequence[str] = (),
     ):  # fmt: skip
         self._graph = graph
         self._names = [node.name for node in graph.variables]
         self._asked = asked
         self._fuse = fuse
-        self._replay = replay
-        self._replays: WeakKeyDictionary[Planned, Replay] = WeakKeyDictionary()
+        self._replays = replays
         self._data = frozenset(data)
         self._bounds = bounds or {}
         self._most: dict[Any, int] = {}  # bytes of results that a step of the largest shapes holds, by kind
@@ -78,7 +74,7 @@ class StaticGraph:
         takers: dict[int, Taker] = {}
         if recording:
             wanted = tuple(i for i, t in enumerate(tensors) if t.requires_grad and i not in mutated)
-            if not (self._replay and can_record(device)):  # a replayed pass gives all gradients at its end
+            if self._replays is None or not can_record(device):  # a replayed pass gives all gradients at its end
                 takers = _early_takers([tensors[i] for i in wanted])
         updated = tuple(wanted[place] for place in takers)
         key = (training, wanted, updated, device, *[(tensor.shape, tensor.dtype) for tensor in tensors])
@@ -93,7 +89,11 @@ class StaticGraph:
         program, planned = found
         if planned is None:
             return None
-        replay = self._replay_of(program, planned, mutated, device) if self._replay else None
+        replay = None
+        if self._replays is not None:
+            fixed = [name not in self._data for name in self._names]
+            generator = generator_for(device) if program.is_random else None
+            replay = self._replays.of(planned, device, fixed, mutated, generator)
         if wanted:
             run = _Run(program, planned.compiled, self._names, tensors, wanted, takers, training, device, replay)
             with torch.enable_grad():
@@ -106,32 +106,9 @@ class StaticGraph:
         return compiled.forward(compiled.start(contiguous), generator, None)
 
     @property
-    def num_recorded(self) -> int:
-        """How many plans have their kernels recorded."""
-        return sum(replay.is_recorded for replay in list(self._replays.values()))
-
-    @property
-    def obstacles(self) -> list[str]:
-        """Why plans that have run aren't recorded although that is asked for, each reason once."""
-        if not self._replay:
-            return []
-        found = {replay.reason for replay in list(self._replays.values()) if replay.reason is not None}
-        if any(planned is None for _, planned in list(self._programs.values())):
-            found.add("shapes depend on values, so that there is no plan")
-        return sorted(found)
-
-    def _replay_of(
-        self, program: Program, planned: Planned, mutated: Sequence[int], device: torch.device
-    ) -> Replay:
-        with self._lock:
-            found = self._replays.get(planned)
-            if found is None:
-                found = self._replays[planned] = Replay(
-                    planned.compiled, device, [name not in self._data for name in self._names], mutated,
-                    generator_for(device) if program.is_random else None,
-                    obstacle(device, planned.lowered.beside, planned.chosen.program),
-                )  # fmt: skip
-        return found
+    def has_unplanned(self) -> bool:
+        """Whether something that ran has no plan: shapes depend on values."""
+        return any(planned is None for _, planned in list(self._programs.values()))
 
     def plan(
         self, what: str, shapes: Sequence[tuple[int, ...]], dtypes: Sequence[torch.dtype], training: bool,
@@ -154,9 +131,44 @@ class StaticGraph:
             what, asked, _bytes_apart(shapes, dtypes, wanted, updated), program, known, kinds, training=training,
             device=device, wanted=[self._names[position] for position in wanted], channels_last=self._fuse,
             stores=frozenset(self._names[position] for position in updated), updates=True,
-            keep_random=self._replay and can_record(device),
+            keep_random=self._replays is not None and can_record(device),
         )  # fmt: skip
         return program, planned
+
+    def plan_inference(
+        self, parameters: Collection[str], shapes: Mapping[str, tuple[int, ...]], dtypes: Mapping[str, str],
+        device: torch.device,
+    ) -> ForwardPlan:  # fmt: skip
+        """The plan of a forward pass in inference, after the exact passes, for variables of these shapes and dtypes.
+
+        Raises: Unplannable if shapes depend on values; MXNetError if the budget can't be met, or a shape is larger than
+            its bound.
+        """
+
+        def plan_for(shapes: Mapping[str, tuple[int, ...]], most: int | None) -> ForwardPlan:
+            apart = _bytes_apart(list(shapes.values()), [torch_dtype(dtypes[name]) for name in shapes], (), ())
+            asked = self._asked if most is None else replace(self._asked, budget=most + apart)
+
+            def plan(program: Program, own_shapes: Any, own_dtypes: Any, held: int) -> Planned:
+                return plan_within(
+                    "hybridize", asked, apart + held, program, own_shapes, own_dtypes, training=False, device=device,
+                    wanted=(),
+                )  # fmt: skip
+
+            return plan_inference(self._graph, shapes, dtypes, parameters, plan, as_created=True)
+
+        largest = self._largest(shapes)
+        try:
+            forward = plan_for(shapes, None)
+            if self._bounds:
+                key = (False, device, tuple(dtypes.values()))
+                if key not in self._most:
+                    self._most[key] = plan_for(largest, None).peak
+                if forward.peak > self._most[key]:
+                    forward = plan_for(shapes, self._most[key])
+        except Unplannable as error:
+            raise error if self._asked.budget is None and not self._bounds else MXNetError(str(error)) from None
+        return forward
 
     def _prepare(
         self, tensors: Sequence[Tensor], training: bool, wanted: Sequence[int], updated: Sequence[int],
@@ -177,10 +189,7 @@ class StaticGraph:
         updated: Sequence[int], device: torch.device,
     ) -> tuple[Program, Planned]:  # fmt: skip
         """The plan for shapes within the bounds, which needs no more than that for the bounds."""
-        largest = [self._bounds.get(name, shape) for name, shape in zip(self._names, shapes, strict=True)]
-        for name, shape, bound in zip(self._names, shapes, largest, strict=True):
-            if len(shape) != len(bound) or any(size > most for size, most in zip(shape, bound, strict=True)):
-                raise MXNetError(f"hybridize: {name} has shape {shape}, but max_shape is {bound}; give a larger one.")
+        largest = list(self._largest(dict(zip(self._names, shapes, strict=True))).values())
         key = (training, tuple(wanted), tuple(updated), device, tuple(dtypes))
         if key not in self._most:
             _, planned = self.plan("hybridize", largest, dtypes, training, wanted, updated, device, self._asked)
@@ -190,6 +199,15 @@ class StaticGraph:
             most = replace(self._asked, budget=self._most[key] + _bytes_apart(shapes, dtypes, wanted, updated))
             program, planned = self.plan("hybridize", shapes, dtypes, training, wanted, updated, device, most)
         return program, planned
+
+    def _largest(self, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
+        """The bounds of all variables; MXNetError if a shape is larger."""
+        largest = {name: self._bounds.get(name, shape) for name, shape in shapes.items()}
+        for name, shape in shapes.items():
+            bound = largest[name]
+            if len(shape) != len(bound) or any(size > most for size, most in zip(shape, bound, strict=True)):
+                raise MXNetError(f"hybridize: {name} has shape {shape}, but max_shape is {bound}; give a larger one.")
+        return largest
 
 
 def _bytes_apart(

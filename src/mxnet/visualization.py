@@ -9,6 +9,8 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from .graph.parameters import PARAMETER_INPUTS
+
 if TYPE_CHECKING:
     from .symbol import Symbol
 
@@ -16,7 +18,6 @@ __all__ = ["plot_network", "print_summary"]
 
 Node = dict[str, Any]
 
-_PARAMETER_INPUTS = {"weight", "bias", "gamma", "beta", "parameters"}
 _PARAMETER_SUFFIXES = tuple(f"_{name}" for name in ("weight", "bias", "gamma", "beta"))
 _STATISTICS_SUFFIXES = ("_moving_mean", "_moving_var", "_running_mean", "_running_var")
 
@@ -259,8 +260,8 @@ def _parameter_sizes(node: Node, nodes: list[Node], shapes: dict[str, tuple[int,
     op, attrs = node["op"], node.get("attrs", {})
     for slot, (index, *_) in zip(_slots(op, attrs, len(node["inputs"])), node["inputs"], strict=False):
         name = nodes[index]["name"]
-        slot = slot if slot in _PARAMETER_INPUTS else name.rpartition("_")[2]
-        if nodes[index]["op"] == "null" and slot in _PARAMETER_INPUTS:
+        slot = slot if slot in PARAMETER_INPUTS else name.rpartition("_")[2]
+        if nodes[index]["op"] == "null" and slot in PARAMETER_INPUTS:
             yield name, _size(shapes.get(name), op, attrs, slot)
 
 

@@ -14,14 +14,13 @@ from .. import autograd, initializer, ndarray, symbol
 from ..base import MXNetError
 from ..cached_op import CachedOp
 from ..context import Context
-from ..graph.backends import Optimizer, fused
-from ..graph.optimized import OptimizedGraph
+from ..graph.backends import Optimizer, Transform, fused
+from ..graph.planned import MOST_PLANS
 from ..name import NameManager, Prefix
 from ..ndarray import NDArray
 from ..ndarray.invoke import wrap
 from ..ndarray.recording import STATE
 from ..ops.dtypes import dtype_name
-from ..static_graph import MOST_PLANS
 from ..symbol import Symbol
 from ..symbol.budget import limits, limits_or
 from .graph_inputs import GraphInputs
@@ -528,11 +527,10 @@ class HybridBlock(Block):
             plans whose kernels are replayed, and "not_recorded", the reasons why others aren't.
         """
         ops = [op for op in ([state[1] for state in self._traces.values()] or [self._cached_op]) if op is not None]
-        static = [op.static for op in ops if op.static is not None]
-        plans = sum(graph.num_plans for graph in static)
+        plans = sum(op.num_plans for op in ops)
         info = {"plans": plans, "most_plans": MOST_PLANS, "graphs": len(self._traces), "most_graphs": _MAX_TRACES}
         if dict(self._flags).get("static_shape"):
-            info["recorded"] = sum(graph.num_recorded for graph in static)
+            info["recorded"] = sum(op.num_recorded for op in ops)
             info["not_recorded"] = sorted({reason for op in ops for reason in op.obstacles})
         return info
 
@@ -637,17 +635,15 @@ class HybridBlock(Block):
                 )
         self._cached_inputs = GraphInputs(sources)
         flags = [*self._flags, ("data_names", tuple(positions))]
-        self._cached_op = CachedOp(out, flags, self._optimized(out, set(positions)))
+        self._cached_op = CachedOp(out, flags, set(names) - set(positions), self._transform())
 
-    def _optimized(self, out: Symbol, inputs: set[str]) -> OptimizedGraph | None:
-        """What runs in inference; None: the same as in training."""
+    def _transform(self) -> Transform | None:
+        """What a backend makes of the graph for inference; None: the exact passes."""
         transforms = [optimizer.transform for optimizer in self._optimizers if optimizer.transform is not None]
         flags = dict(self._flags)
         if flags.get("fuse") and not transforms:
             transforms = [fused]
-        if flags.get("static_alloc") and not transforms:
-            return None
-        return OptimizedGraph(out.graph, set(out.list_inputs()) - inputs, transforms[-1] if transforms else None)
+        return transforms[-1] if transforms else None
 
     def _select_trace(self, args: Sequence[Any]) -> None:
         """Use the graph of a forward method traced for these shapes and this mode: its code may ask for them."""

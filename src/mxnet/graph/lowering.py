@@ -471,7 +471,7 @@ def _run_beside(
         elif name == "device":
             extra[name] = device
         elif name == "state":
-            extra[name] = {} if states is None else states.setdefault(step, {})
+            extra[name] = {} if states is None else states.setdefault(step.state_key, {})
         elif name == "subgraphs":
             extra[name] = step.bind_subgraphs(recorded, training, device)
     arranged = step.op.arrange(tensors, step.node.input_names)

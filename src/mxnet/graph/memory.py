@@ -41,6 +41,7 @@ class MemoryPlan:
     unshared_bytes     what the results would take if each kept storage of its own
     parameter_bytes    arguments without the inputs, and auxiliary states
     input_bytes        arguments whose shapes were given: data and labels
+    prologue_bytes     in inference: results that depend on parameters alone, held from run to run
     gradient_bytes     the arrays that take the gradients of arguments
     optimizer_bytes    states of the optimizer
     peak_bytes         everything together
@@ -65,12 +66,13 @@ class MemoryPlan:
     buffers: tuple[Buffer, ...] = field(repr=False)
     beside: tuple[str, ...] = ()
     recomputed_share: float = 0.0
+    prologue_bytes: int = 0
 
     @property
     def peak_bytes(self) -> int:
         """Parameters, inputs, gradients, optimizer states and results together."""
         apart = self.parameter_bytes + self.input_bytes + self.gradient_bytes + self.optimizer_bytes
-        return apart + self.planned_bytes
+        return apart + self.prologue_bytes + self.planned_bytes
 
     def profile(self) -> list[int]:
         """Bytes of results held during each step."""
@@ -95,6 +97,7 @@ class MemoryPlan:
             ("results, planned", self.planned_bytes),
             ("results, lower bound", self.lower_bound_bytes),
             ("parameters", self.parameter_bytes),
+            ("what is kept that depends on them", self.prologue_bytes),
             ("inputs", self.input_bytes),
             ("gradients", self.gradient_bytes),
             ("optimizer states", self.optimizer_bytes),
@@ -145,7 +148,7 @@ def _megabytes(nbytes: int) -> str:
 
 def memory_plan(
     planned: Planned, shapes: Mapping[str, tuple[int, ...]], dtypes: Mapping[str, str], *, inputs: Iterable[str],
-    wanted: Iterable[str] = (), optimizer_bytes: int = 0,
+    wanted: Iterable[str] = (), optimizer_bytes: int = 0, prologue_bytes: int = 0,
 ) -> MemoryPlan:  # fmt: skip
     """The plan of a planned program as a value.
 
@@ -154,6 +157,7 @@ def memory_plan(
         inputs: the variables that are data and labels rather than parameters.
         wanted: the variables whose gradients are asked for.
         optimizer_bytes: size of the states of the optimizer.
+        prologue_bytes: of results that are held from run to run.
     """
     lowered = planned.chosen.program
     ranges = live_ranges(lowered)
@@ -180,7 +184,7 @@ def memory_plan(
         parameter_bytes=size(name for name in shapes if name not in given), input_bytes=size(given),
         gradient_bytes=size(wanted), optimizer_bytes=optimizer_bytes, num_steps=len(lowered.instructions),
         num_forward=lowered.num_forward, buffers=buffers, beside=tuple(lowered.beside),
-        recomputed_share=planned.chosen.share,
+        recomputed_share=planned.chosen.share, prologue_bytes=prologue_bytes,
     )  # fmt: skip
 
 

@@ -16,6 +16,8 @@ from .passes.pool_before_relu import pool_before_relu
 from .program import Program
 from .shared_reads import compute_into_targets, read_from_concatenations
 
+MOST_PLANS = 64  # kept for inputs of different shapes, dtypes and modes
+
 
 class Planned:
     """A flat program whose storage is planned.

@@ -31,10 +31,12 @@ class Step:
     recorded   the same for torch's autograd: where the operator declares its gradient, that one is used
     subgraphs  the node's, made ready to run
     copies     whether results that are windows on an input are copied
+    state_key  under which what a stateful operator keeps is stored: its number among them, which passes don't change
     """
 
     __slots__ = (
-        "attrs", "copies", "dead", "extra", "function", "inputs", "node", "op", "outputs", "recorded", "subgraphs",
+        "attrs", "copies", "dead", "extra", "function", "inputs", "node", "op", "outputs", "recorded", "state_key",
+        "subgraphs",
     )  # fmt: skip
 
     def __init__(self, node: Node, inputs: Sequence[int], outputs: Sequence[int]):
@@ -54,6 +56,7 @@ class Step:
         self.dead: tuple[int, ...] = ()
         self.subgraphs = tuple(_Inside(graph) for graph in node.subgraphs)
         self.copies = False
+        self.state_key = 0
 
     def bind_subgraphs(self, differentiate: bool, training: bool, device: torch.device) -> tuple[Subgraph, ...]:
         """The subgraphs as the operator takes them."""
@@ -115,6 +118,10 @@ class Program:
             self.num_slots += len(outputs)
             slots.update((Value(node, index), slot) for index, slot in enumerate(outputs))
             self.steps.append(Step(node, inputs, outputs))  # type: ignore[arg-type]
+        stateful = [node for node in graph.nodes if node.op is not None and node.op.stateful]
+        for step in self.steps:
+            if step.op.stateful:
+                step.state_key = stateful.index(step.node)
         # A sum over a window is added up in another order than one over a copy, which is what imperative calls take.
         matters = {slot for step in self.steps if not _works_by_element(step.op) for slot in step.inputs}
         for step in self.steps:
@@ -140,7 +147,7 @@ class Program:
 
     def run(
         self, inputs: Sequence[Tensor], *, training: bool, device: torch.device, differentiate: bool = False,
-        monitor: Monitor | None = None, monitor_inputs: bool = False, states: dict[Step, dict[str, Any]] | None = None,
+        monitor: Monitor | None = None, monitor_inputs: bool = False, states: dict[int, dict[str, Any]] | None = None,
     ) -> list[Tensor]:  # fmt: skip
         """The values of the outputs.
 
@@ -193,8 +200,7 @@ class Program:
                 names[f"b{number}"] = partial(step.bind_subgraphs, differentiate)
                 given.append(f"subgraphs=b{number}(training, device)")
             if "state" in step.extra:
-                names[f"s{number}"] = step
-                given.append(f"state={{}} if states is None else states.setdefault(s{number}, {{}})")
+                given.append(f"state={{}} if states is None else states.setdefault({step.state_key}, {{}})")
             targets = [f"v{slot}" for slot in step.outputs]
             lines.append(f"    {', '.join(targets) or '_'} = f{number}({', '.join(given)})")
             steps[len(lines)] = step

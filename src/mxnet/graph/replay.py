@@ -22,6 +22,7 @@ from torch import Tensor
 from ..base import MXNetError
 from .compiled import CompiledProgram
 from .lowering import LoweredProgram
+from .planned import Planned
 
 _WARM_UP = 3  # runs before recording, in which kernels choose their algorithms and libraries take their workspaces
 _MOST_RECORDINGS = 8  # of one program; parameters that have moved so often are copied from then on, as inputs are
@@ -260,3 +261,28 @@ class Replay:
         if not self._compiled.has_backward:
             return {}
         return self._compiled.backward(values, self._heads, self._generators[0] if self._generators else None)
+
+
+class Replays:
+    """The recordings of planned programs, one for each that has run."""
+
+    def __init__(self) -> None:
+        self._made: weakref.WeakKeyDictionary[Planned, Replay] = weakref.WeakKeyDictionary()
+        self._lock = threading.Lock()
+
+    def of(
+        self, planned: Planned, device: torch.device, fixed: Sequence[bool], changed: Sequence[int],
+        generator: torch.Generator | None,
+    ) -> Replay:  # fmt: skip
+        """The recording of a planned program; arguments as for `Replay`."""
+        with self._lock:
+            found = self._made.get(planned)
+            if found is None:
+                reason = obstacle(device, planned.lowered.beside, planned.chosen.program)
+                found = Replay(planned.compiled, device, fixed, changed, generator, reason)
+                self._made[planned] = found
+        return found
+
+    def all(self) -> list[Replay]:
+        """Those of programs that are still kept."""
+        return list(self._made.values())

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..base import MXNetError
 from ..context import Context
-from ..executor import infer_storage
+from ..executor import bind, infer_storage
 from ..io import DataDesc
 from ..ndarray import NDArray, concat, zeros
 from .base_module import describe, require
@@ -235,9 +235,9 @@ class DataParallelExecutorGroup:
                 if is_common:
                     grads[name] = kept_grads.setdefault(name, grads.get(name))
         aux = {n: common(n, s, d) for n, s, d in zip(self.aux_names, aux_shapes, aux_types, strict=True)}
-        return self.symbol.bind(
-            ctx, args, args_grad=grads, grad_req=self.grad_req, aux_states=aux, group2ctx=self.group2ctxs[device],
-            memory_budget=self.memory_budget, recompute=self.recompute,
+        return bind(
+            self.symbol, ctx, args, grads, self.grad_req, aux, self.group2ctxs[device], None, self.memory_budget,
+            self.recompute, set(self.arg_names) - set(self.param_names),
         )  # fmt: skip
 
     def _collect(self) -> None:

@@ -15,6 +15,9 @@ from ..graph.creation import resolve_creation
 from ..graph.graph import Value
 from ..graph.infer import infer_dtypes, infer_shapes, is_known
 from ..graph.memory import MemoryPlan, memory_plan
+from ..graph.optimized import plan_inference
+from ..graph.parameters import list_labels
+from ..graph.planned import Planned
 from ..graph.program import Program
 from ..ndarray.invoke import wrap
 from ..ndarray.ndarray import NDArray
@@ -50,12 +53,23 @@ def plan_symbol(
         raise MXNetError(f"memory_plan: the shapes of {', '.join(missing)} can't be inferred; give more shapes.")
     found: dict[str, tuple[int, ...]] = {name: known[value] for name, value in variables.items()}  # type: ignore[misc]
     kinds: dict[str, str] = {name: dtypes[value] or "float32" for name, value in variables.items()}
-    inputs = {*shapes, *_labels(symbol)} if inputs is None else inputs
+    inputs = {*shapes, *list_labels(graph)} if inputs is None else inputs
     wanted = _wanted(symbol, grad_req, inputs, kinds) if training else []
-    program = Program(resolve_creation(graph, known))
     kept = [] if updates else wanted
     apart = sum(_nbytes(found[name], kinds[name]) for name in (*found, *kept))
     states = optimizer_state_bytes(optimizer, {n: (found[n], kinds[n]) for n in wanted})
+    if not training:
+        parameters = [name for name in found if name not in inputs]
+
+        def plan(program: Program, own_shapes: Any, own_dtypes: Any, held: int) -> Planned:
+            return plan_within(
+                "memory_plan", asked, apart + held, program, own_shapes, own_dtypes, training=False, wanted=(),
+                channels_last=hybrid and fuse,
+            )  # fmt: skip
+
+        forward = plan_inference(graph, found, kinds, parameters, plan, hybrid)
+        return memory_plan(forward.planned, found, kinds, inputs=inputs, prologue_bytes=forward.held_bytes)
+    program = Program(resolve_creation(graph, known), hybrid)
     if hybrid:
         options: dict[str, Any] = {"channels_last": fuse, "stores": updates, "updates": updates}
     else:
@@ -68,17 +82,6 @@ def plan_symbol(
 
 def _nbytes(shape: tuple[int, ...], dtype: str) -> int:
     return math.prod(shape) * torch_dtype(dtype).itemsize
-
-
-def _labels(symbol: Any) -> set[str]:
-    """The variables that output operators take as labels; their shapes follow from the data."""
-    labels = set()
-    for node in symbol.graph.nodes:
-        if node.op is not None and node.op.is_loss:
-            for name, value in zip(node.input_names, node.inputs, strict=True):
-                if name == "label" and value.node.op is None:
-                    labels.add(value.node.name)
-    return labels
 
 
 def _wanted(symbol: Any, grad_req: Any, inputs: set[str], dtypes: Mapping[str, str]) -> list[str]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from ..graph import Graph, Node, Value
-from .uses import depend_on
+from .uses import FILLS, depend_on
 
 
 def split_prologue(graph: Graph, parameters: Collection[str]) -> tuple[Graph, Graph]:
     """What can be computed from parameters alone, once, and what is left to be computed at every run.
 
-    Outputs of the first graph are variables of the second; `prologue_names` gives their names, in order.
+    Outputs of the first graph are variables of the second; `prologue_names` gives their names, in order. Arrays of
+    equal elements are made at every run: that costs less than to hold them.
 
     >>> prologue, main = split_prologue(Graph.parse('''
     ...     w2 = square(w)
@@ -25,11 +26,12 @@ def split_prologue(graph: Graph, parameters: Collection[str]) -> tuple[Graph, Gr
     return y
     """
     early = {node for node in depend_on(graph, parameters) if node.op is not None}
+    held = {node for node in early if node.op is not None and node.op.name not in FILLS}
     border: dict[Value, None] = {}
     for node in graph.nodes:
         if node not in early:
-            border.update((value, None) for value in node.inputs if value.node in early)
-    border.update((value, None) for value in graph.outputs if value.node in early)
+            border.update((value, None) for value in node.inputs if value.node in held)
+    border.update((value, None) for value in graph.outputs if value.node in held)
     taken = {node.name for node in graph.variables}
     variables: dict[Value, Node] = {}
     renamed: dict[Node, str] = {}
@@ -55,7 +57,7 @@ def split_prologue(graph: Graph, parameters: Collection[str]) -> tuple[Graph, Gr
         return Value(variables[value], 0) if value in variables else Value(chosen[value.node], value.index)
 
     for node in graph.nodes:
-        if node not in early:
+        if node not in held:
             chosen[node] = node.with_inputs(tuple(follow(value) for value in node.inputs))
     return prologue, Graph(follow(value) for value in graph.outputs)
 

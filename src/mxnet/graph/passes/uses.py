@@ -8,6 +8,9 @@ from collections.abc import Collection
 from ...ops.registry import get_operator
 from ..graph import Graph, Node, Value
 
+#: operators that make arrays of equal elements
+FILLS = {"_zeros", "_zeros_without_dtype", "_ones", "_full"}
+
 
 def count_uses(graph: Graph) -> Counter[Value]:
     """How often each value is an input of a node or an output of the graph."""
