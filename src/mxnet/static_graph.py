@@ -129,7 +129,7 @@ class StaticGraph:
             program = Program(resolve_creation(self._graph, found), as_created=True)
         planned = plan_within(
             what, asked, _bytes_apart(shapes, dtypes, wanted, updated), program, known, kinds, training=training,
-            device=device, wanted=[self._names[position] for position in wanted], channels_last=self._fuse,
+            device=device, wanted=[self._names[position] for position in wanted], fuse=self._fuse,
             stores=frozenset(self._names[position] for position in updated), updates=True,
             keep_random=self._replays is not None and can_record(device),
         )  # fmt: skip

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from .lowering import Instruction, LoweredProgram
+from .onednn.primitives import Primitive
 
 aten = torch.ops.aten
 
@@ -34,6 +35,8 @@ def is_cheap(lowered: LoweredProgram, instruction: Instruction) -> bool:
     function: Any = instruction.call.function
     if instruction.call.random:
         return False
+    if isinstance(function, Primitive):
+        return function.passes > 0
     if isinstance(function, torch._ops.OpOverload) and (torch.Tag.pointwise in function.tags or function in _COPIES):
         return True
     if function is aten.native_batch_norm.default:
@@ -47,6 +50,8 @@ def seconds(lowered: LoweredProgram, instruction: Instruction) -> float:
         return _CALL
     layouts = lowered.layouts
     moved = sum(layout.nbytes for layout in map(layouts.__getitem__, (*instruction.reads, *instruction.made)) if layout)
+    if isinstance(instruction.call.function, Primitive):
+        return _CALL + max(instruction.call.function.passes, 1) * moved / BANDWIDTH + instruction.call.function.operations / FLOPS
     time = _CALL + moved / BANDWIDTH
     if instruction.call.random:
         time += sum(layout.size for layout in map(layouts.__getitem__, instruction.made) if layout) / RANDOM_ELEMENTS

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from .liveness import last_uses
 from .lowering import Instruction, LoweredProgram
+from .onednn.primitives import InPlace, Primitive
 from .templates import Call, Place
 
 aten = torch.ops.aten
@@ -54,7 +55,7 @@ def work_in_place(lowered: LoweredProgram) -> LoweredProgram:
             call = in_place_call(instruction.call, slot)
             if call is None:
                 continue
-            outputs = instruction.outputs[:1]
+            outputs = instruction.outputs if isinstance(call.function, InPlace) else instruction.outputs[:1]
             done.instructions[number] = Instruction(
                 call, instruction.reads, outputs, (storage,), instruction.label, instruction.node
             )
@@ -75,6 +76,8 @@ def work_in_place(lowered: LoweredProgram) -> LoweredProgram:
 def in_place_call(call: Call, slot: int) -> Call | None:
     """The call that writes its first result over its argument at a place; None if there is none."""
     function = call.function
+    if isinstance(function, Primitive):
+        return Call(InPlace(function), call.args, {}, unpacks=call.unpacks) if slot == function.over else None
     if function is aten.native_batch_norm.default and not call.args[5]:
         if isinstance(call.args[0], Place) and call.args[0].number == slot:
             return Call(normalize_in_place, (*call.args[:5], call.args[7]), {})

@@ -13,7 +13,7 @@ program: an `Instruction` whose function is that call.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -35,7 +35,6 @@ from .templates import (
     Place,
     StoreCall,
     Template,
-    channels_last_layout,
     clone_template,
     contiguous_layout,
     ones_template,
@@ -169,7 +168,7 @@ class LoweredProgram:
 def lower(
     program: Program, shapes: Mapping[str, tuple[int, ...]], dtypes: Mapping[str, str], *, training: bool,
     wanted: Sequence[str] = (), device: torch.device | None = None, heads: Sequence[bool] | None = None,
-    stores: bool | Collection[str] = False, updates: bool = False, channels_last: bool = False,
+    stores: bool | Collection[str] = False, updates: bool = False, kind: type[Lowering] | None = None,
 ) -> LoweredProgram:  # fmt: skip
     """The flat program for a graph.
 
@@ -185,11 +184,10 @@ def lower(
             the end.
         updates: with stores, what takes a gradient changes its variable: it is handed over after the last instruction
             that reads the variable.
-        channels_last: keep images with the channels last in memory, from the first convolution on: faster on a CPU,
-            but results are rounded differently.
+        kind: what chooses the layouts of results; default: each is as the operator gives it.
     Raises: Unplannable if a shape depends on values; MXNetError if an operator refuses its inputs.
     """
-    lowering = _Lowering(program, shapes, dtypes, training, wanted, device or torch.device("cpu"), channels_last)
+    lowering = (kind or Lowering)(program, shapes, dtypes, training, wanted, device or torch.device("cpu"))
     lowering.run_forward()
     if wanted:
         lowering.run_backward(heads, wanted)
@@ -197,7 +195,7 @@ def lower(
     return store_gradients(lowered, wanted if stores is True else stores or (), updates) if stores else lowered
 
 
-class _Placed:
+class Placed:
     """A template in the program: which value each of its values is, and which storage each of its storages."""
 
     __slots__ = ("step", "storages", "template", "values")
@@ -222,14 +220,14 @@ class _Beside:
         self.needs = needs
 
 
-class _Lowering:
+class Lowering:
+    """Puts a flat program together; `lower` runs it. Subclasses choose other layouts for what lies between nodes."""
+
     def __init__(
         self, program: Program, shapes: Mapping[str, tuple[int, ...]], dtypes: Mapping[str, str], training: bool,
-        wanted: Sequence[str], device: torch.device, channels_last: bool,
+        wanted: Sequence[str], device: torch.device,
     ):  # fmt: skip
         self.source = program
-        self.channels_last = channels_last
-        self.converted: dict[int, int] = {}  # value -> the same with its channels last
         self.graph = program.graph
         self.lowered = LoweredProgram()
         self.training = training
@@ -238,7 +236,7 @@ class _Lowering:
         self.shapes, self.dtypes = shapes, dtypes
         self.values: dict[Value, int] = {}
         self.differentiable: set[Value] = set()
-        self.placed: list[_Placed | _Beside] = []
+        self.backward: list[Callable[[dict[Value, int]], None]] = []  # what adds the gradients of each node's inputs
         self.numbers = {node: number for number, node in enumerate(program.graph.nodes)}
         self._inferred: tuple[Mapping[Value, Any], Mapping[Value, Any]] | None = None
 
@@ -254,33 +252,35 @@ class _Lowering:
             if name in self.wanted and torch_dtype(self.dtypes[name]).is_floating_point:
                 self.differentiable.add(value)
         for step in self.source.steps:
-            self._forward(step)
+            self.forward(step)
         for position, value in enumerate(self.graph.outputs):
-            index = self.values[value]
+            index = self.given(value)
             if self.source.copied[position]:
-                index = self._single(clone_template(self._layout(index), self.device), [index], value.node)
+                index = self.single(clone_template(self.layout(index), self.device), [index], value.node)
             lowered.outputs.append(index)
         lowered.num_forward = len(lowered.instructions)
 
-    def _layout(self, index: int) -> Layout:
+    def layout(self, index: int) -> Layout:
+        """The layout of a value that is a tensor."""
         layout = self.lowered.layouts[index]
         assert layout is not None
         return layout
 
-    def _single(self, template: Template, given: Sequence[int], node: Node, suffix: str = "") -> int:
+    def single(self, template: Template, given: Sequence[int], node: Node, suffix: str = "") -> int:
         """Enter a template that gives one value."""
-        placed = self._place(template, given, None)
-        self._enter(placed, template.forward, node.name + suffix, self.numbers[node])
+        placed = self.place(template, given, None)
+        self.enter(placed, template.forward, node.name + suffix, self.numbers[node])
         return placed.values[template.outputs[0]]
 
-    def _place(self, template: Template, given: Sequence[int], step: Step | None) -> _Placed:
-        placed = _Placed(step, template)
+    def place(self, template: Template, given: Sequence[int], step: Step | None) -> Placed:
+        """A template in the program, on these values of its inputs."""
+        placed = Placed(step, template)
         for own, index in zip(template.inputs, given, strict=True):
             placed.values[own] = index
             placed.storages[template.storage_of[own]] = self.lowered.storage_of[index]
         return placed
 
-    def _enter(self, placed: _Placed, steps: Sequence[Any], label: str, number: int) -> None:
+    def enter(self, placed: Placed, steps: Sequence[Any], label: str, number: int) -> None:
         """Enter steps of a template as instructions."""
         lowered, template, values, storages = self.lowered, placed.template, placed.values, placed.storages
         for call, reads, outputs, writes in steps:
@@ -298,16 +298,23 @@ class _Lowering:
                 )
             )  # fmt: skip
 
-    def _forward(self, step: Step) -> None:
+    def given(self, value: Value) -> int:
+        """The value for an operator that takes it as torch does, or for who runs the program."""
+        return self.values[value]
+
+    def forward(self, step: Step) -> None:
+        """Enter the forward pass of a node."""
         node = step.node
-        given = [self.values[value] for value in node.inputs]
+        self.run(step, [self.given(value) for value in node.inputs])
+
+    def run(self, step: Step, given: list[int]) -> Placed | None:
+        """Enter a node by its template, on these values of its inputs; None if it runs beside the program."""
+        node = step.node
         needs = tuple(value in self.differentiable for value in node.inputs)
         if runs_beside(node):
             self._call_beside(step, given, needs)
-            return
-        if self.channels_last and node.op is not None and node.op.name == "Convolution":
-            given[0] = self._with_channels_last(given[0], node)
-        layouts = [self._layout(index) for index in given]
+            return None
+        layouts = [self.layout(index) for index in given]
         run = partial(_run_step, step, self.training, self.device)
         try:
             template = template_for(node, run, layouts, needs, self.training, self.device, step.copies)
@@ -315,33 +322,24 @@ class _Lowering:
             raise type(error)(f"Error in operator {node.name}: {error}") from error
         except NotWritable:
             self._call_beside(step, given, needs)
-            return
-        placed = self._place(template, given, step)
-        self._enter(placed, template.forward, node.name, self.numbers[node])
-        self.placed.append(placed)
+            return None
+        placed = self.place(template, given, step)
+        self.enter(placed, template.forward, node.name, self.numbers[node])
+        self.backward.append(partial(self._backward, placed))
         for position, own in enumerate(template.outputs):
             if own >= 0:
                 self.values[Value(node, position)] = placed.values[own]
                 if template.requires_grad[position]:
                     self.differentiable.add(Value(node, position))
-
-    def _with_channels_last(self, index: int, node: Node) -> int:
-        """The value with its channels last in memory; itself where it is that already, or no batch of images."""
-        layout = self._layout(index)
-        if len(layout.shape) != 4 or layout == channels_last_layout(layout.shape, layout.dtype):
-            return index
-        if index not in self.converted:
-            template = clone_template(layout, self.device, torch.channels_last)
-            self.converted[index] = self._single(template, [index], node)
-        return self.converted[index]
+        return placed
 
     def _call_beside(self, step: Step, given: list[int], needs: tuple[bool, ...]) -> None:
         lowered, node = self.lowered, step.node
         lowered.beside.append(node.name)
-        needs = tuple(n and self._layout(i).dtype.is_floating_point for n, i in zip(needs, given, strict=True))
+        needs = tuple(n and self.layout(i).dtype.is_floating_point for n, i in zip(needs, given, strict=True))
         outputs = []
         for position in range(node.num_outputs):
-            layout = self._inferred_layout(Value(node, position))
+            layout = self.inferred_layout(Value(node, position))
             storage = lowered.new_storage(layout.nbytes, "result", node.name)
             outputs.append(lowered.new_value(layout, storage))
             self.values[Value(node, position)] = outputs[-1]
@@ -355,9 +353,13 @@ class _Lowering:
         lowered.instructions.append(
             Instruction(call, tuple(given), (*outputs, tape), writes, node.name, self.numbers[node])
         )
-        self.placed.append(_Beside(step, given, outputs, tape, needs))
+        self.backward.append(partial(self._backward_beside, _Beside(step, given, outputs, tape, needs)))
 
-    def _inferred_layout(self, value: Value) -> Layout:
+    def inferred_layout(self, value: Value) -> Layout:
+        """The layout of a value of the graph by the inference of shapes, contiguous.
+
+        Raises: Unplannable if its shape depends on values.
+        """
         if self._inferred is None:
             dtypes = infer_dtypes(self.graph, dict(self.dtypes))
             self._inferred = infer_shapes(self.graph, dict(self.shapes), dtypes), dtypes  # type: ignore[arg-type]
@@ -376,7 +378,7 @@ class _Lowering:
         if heads is None:
             heads = [value in self.differentiable for value in self.graph.outputs]
         for position, (value, output, given) in enumerate(zip(self.graph.outputs, lowered.outputs, heads, strict=True)):
-            layout = self._layout(output)
+            layout = self.layout(output)
             if given:
                 if not self.channels_last:  # an output may be a window; what comes from outside is not
                     layout = contiguous_layout(layout.shape, layout.dtype)
@@ -385,32 +387,29 @@ class _Lowering:
                 lowered.head_grads.append(head)
                 lowered.head_positions.append(position)
             elif value in self.differentiable:
-                head = self._single(ones_template(layout, self.device), [output], value.node, " backward")
+                head = self.single(ones_template(layout, self.device), [output], value.node, " backward")
             if value in self.differentiable:
-                self._add(gradients, value, head)
-        for placed in reversed(self.placed):
-            if isinstance(placed, _Beside):
-                self._backward_beside(placed, gradients)
-            else:
-                self._backward(placed, gradients)
+                self.add(gradients, value, head)
+        for add_gradients in reversed(self.backward):
+            add_gradients(gradients)
         variables = {node.name: Value(node, 0) for node in reversed(self.graph.variables)}
         for node in self.graph.variables:  # two variables of one name: their sum
             first = variables[node.name]
             if node is not first.node and Value(node, 0) in gradients:
-                self._add(gradients, first, gradients.pop(Value(node, 0)))
+                self.add(gradients, first, gradients.pop(Value(node, 0)))
         for name in wanted:
             lowered.gradients[name] = gradients.get(variables[name])
 
-    def _add(self, gradients: dict[Value, int], value: Value, gradient: int) -> None:
+    def add(self, gradients: dict[Value, int], value: Value, gradient: int) -> None:
         """Add a gradient to what there is for a value."""
         if value not in gradients:
             gradients[value] = gradient
             return
         before = gradients[value]
-        template = sum_template(self._layout(before), self._layout(gradient), self.device)
-        gradients[value] = self._single(template, [before, gradient], value.node, " backward")
+        template = sum_template(self.layout(before), self.layout(gradient), self.device)
+        gradients[value] = self.single(template, [before, gradient], value.node, " backward")
 
-    def _backward(self, placed: _Placed, gradients: dict[Value, int]) -> None:
+    def _backward(self, placed: Placed, gradients: dict[Value, int]) -> None:
         assert placed.step is not None
         node, template = placed.step.node, placed.template
         found: list[int | None] = []
@@ -419,16 +418,16 @@ class _Lowering:
             found.append(gradients.pop(value, None) if own >= 0 and template.requires_grad[position] else None)
         if all(gradient is None for gradient in found):
             return
-        gradient = template.gradient(tuple(None if index is None else self._layout(index) for index in found))
+        gradient = template.gradient(tuple(None if index is None else self.layout(index) for index in found))
         for own_head, index in zip(gradient.heads, found, strict=True):
             if own_head is not None and index is not None:
                 placed.values[own_head] = index
                 placed.storages[template.storage_of[own_head]] = self.lowered.storage_of[index]
-        self._enter(placed, gradient.steps, f"{node.name} backward", self.numbers[node])
+        self.enter(placed, gradient.steps, f"{node.name} backward", self.numbers[node])
         for value, partials in zip(node.inputs, gradient.partials, strict=True):
             if value in self.differentiable:
                 for part in partials:
-                    self._add(gradients, value, placed.values[part])
+                    self.add(gradients, value, placed.values[part])
 
     def _backward_beside(self, placed: _Beside, gradients: dict[Value, int]) -> None:
         lowered, node = self.lowered, placed.step.node
@@ -438,9 +437,9 @@ class _Lowering:
         label = f"{node.name} backward"
         heads = [index for index in found if index is not None]
         outputs = []
-        for value, need in zip(node.inputs, placed.needs, strict=True):
+        for index, need in zip(placed.given, placed.needs, strict=True):
             if need:
-                layout = self._layout(self.values[value])
+                layout = self.layout(index)
                 layout = contiguous_layout(layout.shape, layout.dtype)
                 outputs.append(lowered.new_value(layout, lowered.new_storage(layout.nbytes, "result", label)))
         function = GradientBeside(node.name, [index is not None for index in found], placed.needs)
@@ -450,7 +449,7 @@ class _Lowering:
         made = iter(outputs)
         for value, need in zip(node.inputs, placed.needs, strict=True):
             if need:
-                self._add(gradients, value, next(made))
+                self.add(gradients, value, next(made))
 
 
 def _run_step(step: Step, training: bool, device: torch.device, *tensors: torch.Tensor) -> Any:

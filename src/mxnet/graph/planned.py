@@ -7,11 +7,15 @@ from functools import cached_property
 
 import torch
 
+from . import onednn
+from .blocked import Blocked
+from .channels_last import ChannelsLast
 from .choose import Candidate, Ways
 from .compiled import CompiledProgram
 from .graph import Node
 from .hold import hold_freed_memory
-from .lowering import LoweredProgram, lower
+from .lowering import LoweredProgram, Lowering, lower
+from .passes.fuse_norm_relu import fuse_norm_relu
 from .passes.pool_before_relu import pool_before_relu
 from .program import Program
 from .shared_reads import compute_into_targets, read_from_concatenations
@@ -51,14 +55,14 @@ class OverBudget(Exception):
 def plan(
     program: Program, shapes: Mapping[str, tuple[int, ...]], dtypes: Mapping[str, str], *, training: bool,
     wanted: Sequence[str] = (), device: torch.device | None = None, heads: Sequence[bool] | None = None,
-    stores: bool | Collection[str] = False, updates: bool = False, direct: Iterable[str] = (),
-    channels_last: bool = False, budget: int | float | None = None, apart: int = 0, recompute: bool | None = None,
-    keep_random: bool = False,
+    stores: bool | Collection[str] = False, updates: bool = False, direct: Iterable[str] = (), fuse: bool = False,
+    budget: int | float | None = None, apart: int = 0, recompute: bool | None = None, keep_random: bool = False,
 ) -> Planned:  # fmt: skip
     """Plan a forward pass, or with `wanted` a training step.
 
     Args:
-        program, shapes, dtypes, training, wanted, device, heads, stores, updates, channels_last: as for `lower`.
+        program, shapes, dtypes, training, wanted, device, heads, stores, updates: as for `lower`.
+        fuse: allow a training step what changes how results are rounded: other layouts, and layers in one operation.
         direct: with stores, the variables whose gradient replaces what is in its array, of the same layout.
         budget: the most bytes that the step may need at one time, results and what is apart from them together; a float
             is a fraction of what it needs without a budget.
@@ -71,12 +75,15 @@ def plan(
 
     Raises: OverBudget if a budget can't be met, saying the smallest that can; MXNetError if the graph can't be planned.
     """
-    swapped = pool_before_relu(program.graph)
-    if swapped.nodes != program.graph.nodes:
-        program = Program(swapped, program.as_created)
+    kind = _layouts(device) if fuse and wanted else None
+    changed = pool_before_relu(program.graph)
+    if kind is not None:
+        changed = fuse_norm_relu(changed)
+    if changed.nodes != program.graph.nodes:
+        program = Program(changed, program.as_created)
     lowered = lower(
         program, shapes, dtypes, training=training, wanted=wanted, device=device, heads=heads, stores=stores,
-        updates=updates, channels_last=channels_last,
+        updates=updates, kind=kind,
     )
     if wanted:
         lowered = read_from_concatenations(compute_into_targets(lowered, frozenset(direct)))
@@ -90,6 +97,13 @@ def plan(
     if within is None:
         raise OverBudget(most, min(candidate.peak for candidate in ways.found) + apart)
     return Planned(lowered, ways.found, within)
+
+
+def _layouts(device: torch.device | None) -> type[Lowering]:
+    """What lays out images so that training is fast: in blocks where oneDNN can be called, or with the channels last."""
+    if (device is None or device.type == "cpu") and onednn.is_available():
+        return Blocked
+    return ChannelsLast
 
 
 def _is_mirrored(node: Node) -> bool:

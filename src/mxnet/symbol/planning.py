@@ -71,7 +71,7 @@ def plan_symbol(
         return memory_plan(forward.planned, found, kinds, inputs=inputs, prologue_bytes=forward.held_bytes)
     program = Program(resolve_creation(graph, known), hybrid)
     if hybrid:
-        options: dict[str, Any] = {"channels_last": fuse, "stores": updates, "updates": updates}
+        options: dict[str, Any] = {"fuse": fuse, "stores": updates, "updates": updates}
     else:
         options = {"heads": heads_given(graph), "stores": True, "direct": _written(symbol, grad_req)}
     planned = plan_within(

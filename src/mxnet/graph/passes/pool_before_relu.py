@@ -28,7 +28,7 @@ def pool_before_relu(graph: Graph) -> Graph:
         if not _takes_maxima(node):
             return node
         relu, before = node.inputs[0].node, original.inputs[0]
-        if not _is_relu(relu) or uses[before] != 1:
+        if not is_relu(relu) or uses[before] != 1:
             return node
         pooled = node.replaced(name=f"{node.name}_max", inputs=relu.inputs)
         return relu.replaced(name=node.name, inputs=(Value(pooled, 0),))
@@ -36,7 +36,8 @@ def pool_before_relu(graph: Graph) -> Graph:
     return graph.rebuild(choose)
 
 
-def _is_relu(node: Node) -> bool:
+def is_relu(node: Node) -> bool:
+    """Whether the operator is relu, by either of its names."""
     if node.op is None:
         return False
     return node.op.name == "relu" or (node.op.name == "Activation" and node.attrs["act_type"] == "relu")

@@ -1,0 +1,323 @@
+"""Operations of oneDNN as functions of tensors, in the layouts that it chooses."""
+
+from __future__ import annotations
+
+import math
+import weakref
+from collections.abc import Sequence
+from contextlib import ExitStack
+from ctypes import c_void_p
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from ..templates import Layout, contiguous_layout
+from .library import UNIMPLEMENTED, Dims, OneDNNError, Unsupported, required
+from .memory import Memory, any_memory, memory, plain
+
+_TRAINING, _INFERENCE, _BACKWARD = 64, 96, 128
+_DIRECT = 1
+_MAX, _AVG_INCLUDING_PADS, _AVG_EXCLUDING_PADS = 0x1FF, 0x2FF, 0x3FF
+_GLOBAL_STATS, _SCALE, _SHIFT, _RELU = 1, 2, 4, 8
+# arguments
+_SRC, _DST, _WEIGHTS, _BIAS, _MEAN, _VARIANCE, _SCALE_ARG, _SHIFT_ARG, _WORKSPACE = 1, 17, 33, 41, 49, 50, 51, 52, 64
+_DIFF_SRC, _DIFF_DST, _DIFF_WEIGHTS, _DIFF_BIAS, _DIFF_SCALE, _DIFF_SHIFT = 129, 145, 161, 169, 255, 256
+# descriptors that a primitive tells
+_SRC_MD, _WEIGHTS_MD, _DIFF_WEIGHTS_MD, _DST_MD, _WORKSPACE_MD = 129, 131, 132, 133, 135
+
+
+class Primitive:
+    """An operation as a function of tensors.
+
+    takes       the number of each argument it is given, and its memory
+    gives       the number of each result, and its memory
+    layouts     of the tensors it gives
+    results     their memories
+    name        how tables call it
+    operations  additions and multiplications of its products
+    passes      how often it reads and writes its arrays, in all; 0 for one with products
+    over        position of the argument that the first result may lie on; None if on none
+    """
+
+    def __init__(
+        self, name: str, desc: c_void_p, takes: Sequence[tuple[int, Memory]], gives: Sequence[tuple[int, Memory]],
+        operations: float = 0.0, passes: float = 0.0, over: int | None = None, layouts: Sequence[Layout] | None = None,
+    ):  # fmt: skip
+        onednn = required()
+        self.name = name
+        self.implementation = onednn.implementation(desc)
+        self._primitive = onednn.create("primitive_create", desc)
+        self._finalizer = weakref.finalize(self, onednn.call, "primitive_destroy", self._primitive)
+        self._finalizer.atexit = False
+        self._onednn = onednn
+        self._memories = [held for _, held in (*takes, *gives)]  # keeps their descriptors alive
+        self._numbers = tuple(number for number, _ in (*takes, *gives))
+        self._handles = [held.handle for held in self._memories]
+        self.results = [held for _, held in gives]
+        self.layouts = [held.layout for held in self.results] if layouts is None else list(layouts)
+        self.operations = operations
+        self.passes = passes
+        self.over = over
+
+    def __call__(self, *tensors: Tensor) -> Any:
+        return self._run(tensors, [_empty(layout, tensors[0]) for layout in self.layouts])
+
+    def _run(self, tensors: Sequence[Tensor], results: list[Tensor]) -> Any:
+        addresses = [tensor.data_ptr() for tensor in (*tensors, *results)]
+        self._onednn.execute(self._primitive, self._numbers, self._handles, addresses)
+        return results[0] if len(results) == 1 else tuple(results)
+
+    def over_argument(self, *tensors: Tensor) -> Any:
+        """The same, with the first result in the place of the argument `over`."""
+        assert self.over is not None
+        rest = [_empty(layout, tensors[0]) for layout in self.layouts[1:]]
+        return self._run(tensors, [tensors[self.over], *rest])
+
+    def __str__(self) -> str:
+        return f"onednn.{self.name}"
+
+
+def _empty(layout: Layout, like: Tensor) -> Tensor:
+    return like.new_empty_strided(layout.shape, layout.stride, dtype=layout.dtype)
+
+
+class InPlace:
+    """A primitive that writes its first result over an argument."""
+
+    def __init__(self, primitive: Primitive):
+        self.primitive = primitive
+
+    def __call__(self, *tensors: Tensor) -> Any:
+        return self.primitive.over_argument(*tensors)
+
+    def __str__(self) -> str:
+        return f"{self.primitive}_"
+
+
+class _Descs:
+    """Makes descriptors, and destroys them at the end of a block."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+
+    def __enter__(self) -> _Descs:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._stack.close()
+
+    def any(self, dims: Sequence[int]) -> c_void_p:
+        """Memory in a layout that is to be chosen."""
+        made = any_memory(dims)
+        self._stack.callback(required().call, "memory_desc_destroy", made)
+        return made
+
+    def make(self, name: str, *arguments: Any) -> c_void_p:
+        """The descriptor of a primitive.
+
+        Raises: Unsupported if oneDNN has none, or only the slow one that shows how it is meant.
+        """
+        onednn = required()
+        try:
+            made = onednn.create(f"{name}_primitive_desc_create", *arguments)
+        except OneDNNError as error:
+            if error.status != UNIMPLEMENTED:
+                raise
+            raise Unsupported(name) from error
+        self._stack.callback(onednn.call, "primitive_desc_destroy", made)
+        if onednn.implementation(made).startswith(("ref", "simple")):
+            raise Unsupported(f"{name}: {onednn.implementation(made)}")
+        return made
+
+
+def _told(desc: c_void_p, what: int) -> Memory:
+    return memory(required().descriptor_of(desc, what))
+
+
+@lru_cache(maxsize=4096)
+def reorder(source: Memory, target: Memory, layout: Layout | None = None) -> Primitive:
+    """From one layout to another; layout: of the tensor it gives, where that has other axes."""
+    onednn = required()
+    desc = onednn.create(
+        "reorder_primitive_desc_create", source.handle, onednn.engine, target.handle, onednn.engine, None
+    )
+    try:
+        layouts = None if layout is None else [layout]
+        return Primitive("reorder", desc, [(_SRC, source)], [(_DST, target)], passes=1.0, layouts=layouts)
+    finally:
+        onednn.call("primitive_desc_destroy", desc)
+
+
+class Convolution(NamedTuple):
+    """A convolution and its gradients.
+
+    source, result    data, and what comes out
+    plain_weight      the weight as users have it
+    arrange_weight, arrange_weight_back   that weight, for the forward pass and for the gradient of data
+    forward           (data, weight[, bias]) -> result
+    data_gradient     (gradient of result, weight) -> gradient of data
+    weight_gradient   (data, gradient of result) -> gradient of weight[, and of bias]
+    plain_gradient    gradient of weight, as users have it
+    """
+
+    source: Memory
+    result: Memory
+    arrange_weight: Primitive
+    forward: Primitive
+    arrange_weight_back: Primitive
+    data_gradient: Primitive
+    weight_gradient: Primitive
+    plain_gradient: Primitive
+
+
+@lru_cache(maxsize=1024)
+def convolution(
+    data: tuple[int, ...], weight: Layout, result: tuple[int, ...], stride: tuple[int, ...], dilate: tuple[int, ...],
+    pad: tuple[int, ...], groups: int, bias: bool,
+) -> Convolution:  # fmt: skip
+    """The convolution of data of these sizes, with oneDNN's choice of layouts.
+
+    Raises: Unsupported if oneDNN has no fast one.
+    """
+    onednn, axes = required(), len(stride)
+    grouped = weight.shape if groups == 1 else (groups, weight.shape[0] // groups, *weight.shape[1:])
+    geometry = (Dims(*stride), Dims(*(d - 1 for d in dilate)), Dims(*pad))
+    right = (
+        (r - 1) * s + d * (k - 1) + 1 - size - p
+        for r, s, d, k, size, p in zip(result[2:], stride, dilate, weight.shape[2:], data[2:], pad, strict=True)
+    )  # what is never read may be cut off
+    geometry = (*geometry, Dims(*right))
+    assert len(geometry) == 4 and axes == len(pad)
+    operations = 2.0 * math.prod(result) * math.prod(weight.shape[1:])
+    given, offsets = plain(contiguous_layout(weight.shape, weight.dtype), grouped), (result[1],)
+    with _Descs() as descs:
+        biased = plain(contiguous_layout(offsets, weight.dtype)) if bias else None
+        bias_handle = None if biased is None else biased.handle
+        forward = descs.make(
+            "convolution_forward", onednn.engine, _TRAINING, _DIRECT, descs.any(data), descs.any(grouped), bias_handle,
+            descs.any(result), *geometry, None,
+        )  # fmt: skip
+        source, out, kernel = _told(forward, _SRC_MD), _told(forward, _DST_MD), _told(forward, _WEIGHTS_MD)
+        data_back = descs.make(
+            "convolution_backward_data", onednn.engine, _DIRECT, source.handle, descs.any(grouped), out.handle,
+            *geometry, forward, None,
+        )  # fmt: skip
+        weight_back = descs.make(
+            "convolution_backward_weights", onednn.engine, _DIRECT, source.handle, descs.any(grouped), bias_handle,
+            out.handle, *geometry, forward, None,
+        )  # fmt: skip
+        kernel_back, kernel_gradient = _told(data_back, _WEIGHTS_MD), _told(weight_back, _DIFF_WEIGHTS_MD)
+        extra = [] if biased is None else [biased]
+        return Convolution(
+            source, out, reorder(given, kernel),
+            Primitive(
+                "convolution", forward, [(_SRC, source), (_WEIGHTS, kernel), *((_BIAS, b) for b in extra)],
+                [(_DST, out)], operations,
+            ),
+            reorder(given, kernel_back),
+            Primitive(
+                "convolution_backward_data", data_back, [(_DIFF_DST, out), (_WEIGHTS, kernel_back)],
+                [(_DIFF_SRC, source)], operations,
+            ),
+            Primitive(
+                "convolution_backward_weights", weight_back, [(_SRC, source), (_DIFF_DST, out)],
+                [(_DIFF_WEIGHTS, kernel_gradient), *((_DIFF_BIAS, b) for b in extra)], operations,
+            ),
+            reorder(kernel_gradient, given, contiguous_layout(weight.shape, weight.dtype)),
+        )  # fmt: skip
+
+
+class Normalization(NamedTuple):
+    """Batch normalisation, with relu if asked for, and its gradient.
+
+    forward   (data[, mean, variance][, scale], shift) -> result[, mean, variance][, workspace]
+    backward  (gradient of result, data, mean, variance[, scale][, workspace]) -> gradients of data[, scale], shift
+    """
+
+    forward: Primitive
+    backward: Primitive
+
+
+@lru_cache(maxsize=1024)
+def normalization(data: Memory, eps: float, scaled: bool, relu: bool, given_moments: bool) -> Normalization:
+    """Batch normalisation of data in a layout; given_moments: by a mean and a variance that are given.
+
+    Raises: Unsupported if oneDNN has no fast one.
+    """
+    onednn = required()
+    flags = _SHIFT | _SCALE * scaled | _RELU * relu | _GLOBAL_STATS * given_moments
+    channels = plain(contiguous_layout((data.dims[1],), data.layout.dtype))
+    with _Descs() as descs:
+        forward = descs.make(
+            "batch_normalization_forward", onednn.engine, _TRAINING, data.handle, data.handle, eps, flags, None
+        )
+        backward = descs.make(
+            "batch_normalization_backward", onednn.engine, _BACKWARD, data.handle, data.handle, data.handle, eps, flags,
+            forward, None,
+        )  # fmt: skip
+        moments = [(_MEAN, channels), (_VARIANCE, channels)]
+        scale = [(_SCALE_ARG, channels)] if scaled else []
+        mask = [(_WORKSPACE, _told(forward, _WORKSPACE_MD))] if relu else []
+        takes, gives = ([*moments], []) if given_moments else ([], [*moments])
+        return Normalization(
+            Primitive(
+                "batch_norm" + "_relu" * relu, forward, [(_SRC, data), *takes, *scale, (_SHIFT_ARG, channels)],
+                [(_DST, data), *gives, *mask], passes=1.5,
+            ),
+            Primitive(
+                "batch_norm" + "_relu" * relu + "_backward", backward,
+                [(_DIFF_DST, data), (_SRC, data), *moments, *scale, *mask],
+                [(_DIFF_SRC, data), *([(_DIFF_SCALE, channels)] if scaled else []), (_DIFF_SHIFT, channels)],
+                passes=1.7, over=0,
+            ),
+        )  # fmt: skip
+
+
+class Pooling(NamedTuple):
+    """Pooling and its gradient.
+
+    result    the memory of what comes out
+    forward   (data,) -> result[, positions of maxima]
+    backward  (gradient of result[, positions]) -> gradient of data
+    """
+
+    result: Memory
+    forward: Primitive
+    backward: Primitive
+
+
+@lru_cache(maxsize=1024)
+def pooling(
+    data: Memory, result: tuple[int, ...], kernel: tuple[int, ...], stride: tuple[int, ...], pad: tuple[int, ...],
+    kind: str,
+) -> Pooling:  # fmt: skip
+    """Pooling of data in a layout; kind: "max", "avg" that counts pads, or "avg_inside" that doesn't.
+
+    Raises: Unsupported if oneDNN has no fast one.
+    """
+    onednn = required()
+    algorithm = {"max": _MAX, "avg": _AVG_INCLUDING_PADS, "avg_inside": _AVG_EXCLUDING_PADS}[kind]
+    right = (
+        (r - 1) * s + k - size - p
+        for r, s, k, size, p in zip(result[2:], stride, kernel, data.dims[2:], pad, strict=True)
+    )
+    geometry = (Dims(*stride), Dims(*kernel), Dims(), Dims(*pad), Dims(*right))
+    with _Descs() as descs:
+        forward = descs.make(
+            "pooling_forward", onednn.engine, _TRAINING, algorithm, data.handle, descs.any(result), *geometry, None
+        )
+        out = _told(forward, _DST_MD)
+        backward = descs.make(
+            "pooling_backward", onednn.engine, algorithm, data.handle, out.handle, *geometry, forward, None
+        )
+        places = [(_WORKSPACE, _told(forward, _WORKSPACE_MD))] if kind == "max" else []
+        return Pooling(
+            out,
+            Primitive(f"{kind}_pool", forward, [(_SRC, data)], [(_DST, out), *places], passes=1.2),
+            Primitive(
+                f"{kind}_pool_backward", backward, [(_DIFF_DST, out), *places], [(_DIFF_SRC, data)], passes=1.2
+            ),
+        )
+
+
