@@ -14,14 +14,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..ops.attributes import Shape
 from ..ops.convolution import is_channel_last
 from .graph import Node, Value
 from .lowering import Instruction, Lowering
+from .onednn.library import Unsupported
 from .onednn.memory import Memory, channel_blocks, plain
-from .onednn.primitives import Primitive, Unsupported, convolution, normalization, pooling, reorder
+from .onednn.primitives import Primitive, convolution, normalization, pooling, reorder
 from .program import Step
 from .storage import KEEP_ZEROS, KEEP_ZEROS_IF
-from .templates import Call, Layout, Place, contiguous_layout, template
+from .templates import Call, Layout, Place, channels_last_layout, contiguous_layout, template
 
 Gradients = dict[Value, int]
 
@@ -40,10 +42,13 @@ class Blocked(Lowering):
 
     def given(self, value: Value) -> int:
         """The value as torch has it."""
-        index = self.values[value]
+        return self.plainly(self.values[value], value.node)
+
+    def plainly(self, index: int, node: Node, suffix: str = "") -> int:
+        """A value as torch has it."""
         if index not in self.memories:
             return index
-        return self.arrange(index, _plain(contiguous_layout(self.memories[index].dims, torch.float32)), value.node)
+        return self.arrange(index, _plain(contiguous_layout(self.memories[index].dims, torch.float32)), node, suffix)
 
     def forward(self, step: Step) -> None:
         """Enter the forward pass of a node, on blocks where that is possible."""
@@ -77,6 +82,12 @@ class Blocked(Lowering):
             self._reordered[key] = self.emit(reorder(current, memory), [index], node, suffix)[0]
         return self._reordered[key]
 
+    def with_channels_last(self, index: int, node: Node) -> int:
+        """The value as torch has it, with the channels last in memory if it is a batch of images."""
+        dims = self.dims(index)
+        layout = (channels_last_layout if len(dims) == 4 else contiguous_layout)(dims, torch.float32)
+        return self.arrange(index, _plain(layout), node, " backward")
+
     def emit(self, primitive: Primitive, reads: Sequence[int], node: Node, suffix: str = "") -> list[int]:
         """Enter one operation of oneDNN; the values that it makes."""
         lowered, label = self.lowered, node.name + suffix
@@ -108,9 +119,8 @@ class Blocked(Lowering):
             if self.layout(gradient).shape == memory.layout.shape:  # of an operation on the blocks as they lie
                 self.memories[gradient] = memory
             gradient = self.arrange(gradient, memory, value.node, " backward")
-        elif gradient in self.memories:
-            layout = contiguous_layout(self.memories[gradient].dims, torch.float32)
-            gradient = self.arrange(gradient, _plain(layout), value.node, " backward")
+        else:
+            gradient = self.plainly(gradient, value.node, " backward")
         super().add(gradients, value, gradient)
         if memory is not None:
             self.memories[gradients[value]] = memory
@@ -164,7 +174,8 @@ def _convolution(low: Blocked, step: Step, given: list[int]) -> bool:
     ones = (1,) * len(kernel)
     stride, dilate, pad = attrs["stride"] or ones, attrs["dilate"] or ones, attrs["pad"] or (0,) * len(kernel)
     result = low.inferred_layout(Value(node, 0)).shape
-    found = convolution(data, weight, result, stride, dilate, pad, attrs["num_group"], len(given) > 2)
+    geometry = (stride, dilate, pad, attrs["num_group"])
+    found = convolution(data, weight, result, *geometry, len(given) > 2)
     source = low.arrange(given[0], found.source, node)
     kernel_forward = low.emit(found.arrange_weight, [given[1]], node)[0]
     out = low.emit(found.forward, [source, kernel_forward, *given[2:]], node)
@@ -180,13 +191,28 @@ def _convolution(low: Blocked, step: Step, given: list[int]) -> bool:
                 low.add(gradients, node.inputs[1], low.emit(found.plain_gradient, made[:1], node, " backward")[0])
             if needs[-1] and len(needs) > 2:
                 low.add(gradients, node.inputs[2], made[1])
-        if needs[0]:
+        if needs[0] and found.data_gradient is not None and found.arrange_weight_back is not None:
             arranged = low.emit(found.arrange_weight_back, [given[1]], node, " backward")
             made = low.emit(found.data_gradient, [head, *arranged], node, " backward")
             low.add(gradients, node.inputs[0], made[0])
+        elif needs[0]:
+            operation = partial(_data_gradient, *geometry)
+            arrays = [low.with_channels_last(index, node) for index in (head, source)] + [given[1]]
+            layouts = [low.layout(index) for index in arrays]
+            made_by_torch = template(("data gradient", geometry), operation, layouts, (False,) * 3, low.device)
+            low.add(gradients, node.inputs[0], low.single(made_by_torch, arrays, node, " backward"))
 
     low.make(step, out, backward)
     return True
+
+
+def _data_gradient(
+    stride: Shape, dilate: Shape, pad: Shape, groups: int, head: Tensor, data: Tensor, weight: Tensor
+) -> Tensor:
+    """The gradient of the data of a convolution, by torch."""
+    return torch.ops.aten.convolution_backward(  # type: ignore[no-any-return]
+        head, data, weight, None, stride, pad, dilate, False, (0,) * len(stride), groups, (True, False, False)
+    )[0]
 
 
 def _batch_norm(low: Blocked, step: Step, given: list[int]) -> bool:
@@ -288,8 +314,10 @@ def _concat(low: Blocked, step: Step, given: list[int]) -> bool:
         if head is None:
             return
         gradient = joined.gradient((low.layout(head),))
-        placed.values[gradient.heads[0]] = head
-        placed.storages[joined.storage_of[gradient.heads[0]]] = low.lowered.storage_of[head]
+        own = gradient.heads[0]
+        assert own is not None
+        placed.values[own] = head
+        placed.storages[joined.storage_of[own]] = low.lowered.storage_of[head]
         low.enter(placed, gradient.steps, f"{node.name} backward", low.numbers[node])
         for value, index, partials in zip(node.inputs, parts, gradient.partials, strict=True):
             for part in partials:

@@ -50,8 +50,9 @@ def seconds(lowered: LoweredProgram, instruction: Instruction) -> float:
         return _CALL
     layouts = lowered.layouts
     moved = sum(layout.nbytes for layout in map(layouts.__getitem__, (*instruction.reads, *instruction.made)) if layout)
-    if isinstance(instruction.call.function, Primitive):
-        return _CALL + max(instruction.call.function.passes, 1) * moved / BANDWIDTH + instruction.call.function.operations / FLOPS
+    function: Any = instruction.call.function
+    if isinstance(function, Primitive):
+        return _CALL + max(function.passes, 1) * moved / BANDWIDTH + function.operations / FLOPS
     time = _CALL + moved / BANDWIDTH
     if instruction.call.random:
         time += sum(layout.size for layout in map(layouts.__getitem__, instruction.made) if layout) / RANDOM_ELEMENTS

@@ -100,7 +100,7 @@ def plan(
 
 
 def _layouts(device: torch.device | None) -> type[Lowering]:
-    """What lays out images so that training is fast: in blocks where oneDNN can be called, or with the channels last."""
+    """What lays out images for fast training: in blocks where oneDNN can be called, else with the channels last."""
     if (device is None or device.type == "cpu") and onednn.is_available():
         return Blocked
     return ChannelsLast

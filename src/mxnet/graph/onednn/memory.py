@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..templates import Layout, contiguous_layout
+from ..templates import Layout
 from .library import Dims, Unsupported, required
 
 _FLOAT32 = 3
@@ -101,15 +101,10 @@ def owned(handle: c_void_p) -> Memory:
         required().call("memory_desc_destroy", handle)
 
 
-def plain(layout: Layout, dims: Sequence[int] | None = None) -> Memory:
-    """The memory of a float32 tensor with strides; dims: its sizes for oneDNN, where it is contiguous."""
-    if dims is not None:
-        layout = contiguous_layout(tuple(dims), layout.dtype)
-    shape = Dims(*layout.shape)
-    strides = Dims(*layout.stride)
-    return owned(
-        required().create("memory_desc_create_with_strides", len(layout.shape), shape, _FLOAT32, strides)
-    )
+def plain(layout: Layout) -> Memory:
+    """The memory of a float32 tensor with strides."""
+    axes, shape, strides = len(layout.shape), Dims(*layout.shape), Dims(*layout.stride)
+    return owned(required().create("memory_desc_create_with_strides", axes, shape, _FLOAT32, strides))
 
 
 def channel_blocks(dims: Sequence[int], size: int) -> Memory:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from ctypes import c_void_p
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -152,21 +152,21 @@ def reorder(source: Memory, target: Memory, layout: Layout | None = None) -> Pri
 class Convolution(NamedTuple):
     """A convolution and its gradients.
 
-    source, result    data, and what comes out
-    plain_weight      the weight as users have it
-    arrange_weight, arrange_weight_back   that weight, for the forward pass and for the gradient of data
-    forward           (data, weight[, bias]) -> result
-    data_gradient     (gradient of result, weight) -> gradient of data
-    weight_gradient   (data, gradient of result) -> gradient of weight[, and of bias]
-    plain_gradient    gradient of weight, as users have it
+    source, result       the memory of data, and of what comes out
+    arrange_weight       weight as users have it -> weight for the forward pass
+    forward              (data, weight[, bias]) -> result
+    arrange_weight_back  weight as users have it -> weight for the gradient of data; None where oneDNN has no fast one
+    data_gradient        (gradient of result, weight) -> gradient of data; None likewise
+    weight_gradient      (data, gradient of result) -> gradient of weight[, and of bias]
+    plain_gradient       that gradient of weight -> as users have it
     """
 
     source: Memory
     result: Memory
     arrange_weight: Primitive
     forward: Primitive
-    arrange_weight_back: Primitive
-    data_gradient: Primitive
+    arrange_weight_back: Primitive | None
+    data_gradient: Primitive | None
     weight_gradient: Primitive
     plain_gradient: Primitive
 
@@ -176,55 +176,53 @@ def convolution(
     data: tuple[int, ...], weight: Layout, result: tuple[int, ...], stride: tuple[int, ...], dilate: tuple[int, ...],
     pad: tuple[int, ...], groups: int, bias: bool,
 ) -> Convolution:  # fmt: skip
-    """The convolution of data of these sizes, with oneDNN's choice of layouts.
+    """The convolution of data of these sizes, in layouts that oneDNN chooses.
 
     Raises: Unsupported if oneDNN has no fast one.
     """
-    onednn, axes = required(), len(stride)
+    onednn = required()
     grouped = weight.shape if groups == 1 else (groups, weight.shape[0] // groups, *weight.shape[1:])
-    geometry = (Dims(*stride), Dims(*(d - 1 for d in dilate)), Dims(*pad))
     right = (
         (r - 1) * s + d * (k - 1) + 1 - size - p
         for r, s, d, k, size, p in zip(result[2:], stride, dilate, weight.shape[2:], data[2:], pad, strict=True)
-    )  # what is never read may be cut off
-    geometry = (*geometry, Dims(*right))
-    assert len(geometry) == 4 and axes == len(pad)
+    )  # what no window reaches is cut off
+    geometry = (Dims(*stride), Dims(*(d - 1 for d in dilate)), Dims(*pad), Dims(*right))
     operations = 2.0 * math.prod(result) * math.prod(weight.shape[1:])
-    given, offsets = plain(contiguous_layout(weight.shape, weight.dtype), grouped), (result[1],)
+    users = contiguous_layout(weight.shape, weight.dtype)
+    given = plain(contiguous_layout(grouped, weight.dtype))
+    offsets = [plain(contiguous_layout(result[1:2], weight.dtype))] if bias else []
+    offset = offsets[0].handle if bias else None
     with _Descs() as descs:
-        biased = plain(contiguous_layout(offsets, weight.dtype)) if bias else None
-        bias_handle = None if biased is None else biased.handle
         forward = descs.make(
-            "convolution_forward", onednn.engine, _TRAINING, _DIRECT, descs.any(data), descs.any(grouped), bias_handle,
+            "convolution_forward", onednn.engine, _TRAINING, _DIRECT, descs.any(data), descs.any(grouped), offset,
             descs.any(result), *geometry, None,
         )  # fmt: skip
         source, out, kernel = _told(forward, _SRC_MD), _told(forward, _DST_MD), _told(forward, _WEIGHTS_MD)
-        data_back = descs.make(
-            "convolution_backward_data", onednn.engine, _DIRECT, source.handle, descs.any(grouped), out.handle,
-            *geometry, forward, None,
-        )  # fmt: skip
-        weight_back = descs.make(
-            "convolution_backward_weights", onednn.engine, _DIRECT, source.handle, descs.any(grouped), bias_handle,
+        arrange_back = data_gradient = None
+        with suppress(Unsupported):
+            back = descs.make(
+                "convolution_backward_data", onednn.engine, _DIRECT, source.handle, descs.any(grouped), out.handle,
+                *geometry, forward, None,
+            )  # fmt: skip
+            kernel_back = _told(back, _WEIGHTS_MD)
+            arrange_back = reorder(given, kernel_back)
+            data_gradient = Primitive(
+                "convolution_backward_data", back, [(_DIFF_DST, out), (_WEIGHTS, kernel_back)], [(_DIFF_SRC, source)],
+                operations,
+            )  # fmt: skip
+        back = descs.make(
+            "convolution_backward_weights", onednn.engine, _DIRECT, source.handle, descs.any(grouped), offset,
             out.handle, *geometry, forward, None,
         )  # fmt: skip
-        kernel_back, kernel_gradient = _told(data_back, _WEIGHTS_MD), _told(weight_back, _DIFF_WEIGHTS_MD)
-        extra = [] if biased is None else [biased]
+        gradient = _told(back, _DIFF_WEIGHTS_MD)
+        weight_gradient = Primitive(
+            "convolution_backward_weights", back, [(_SRC, source), (_DIFF_DST, out)],
+            [(_DIFF_WEIGHTS, gradient), *((_DIFF_BIAS, held) for held in offsets)], operations,
+        )  # fmt: skip
+        takes = [(_SRC, source), (_WEIGHTS, kernel), *((_BIAS, held) for held in offsets)]
         return Convolution(
-            source, out, reorder(given, kernel),
-            Primitive(
-                "convolution", forward, [(_SRC, source), (_WEIGHTS, kernel), *((_BIAS, b) for b in extra)],
-                [(_DST, out)], operations,
-            ),
-            reorder(given, kernel_back),
-            Primitive(
-                "convolution_backward_data", data_back, [(_DIFF_DST, out), (_WEIGHTS, kernel_back)],
-                [(_DIFF_SRC, source)], operations,
-            ),
-            Primitive(
-                "convolution_backward_weights", weight_back, [(_SRC, source), (_DIFF_DST, out)],
-                [(_DIFF_WEIGHTS, kernel_gradient), *((_DIFF_BIAS, b) for b in extra)], operations,
-            ),
-            reorder(kernel_gradient, given, contiguous_layout(weight.shape, weight.dtype)),
+            source, out, reorder(given, kernel), Primitive("convolution", forward, takes, [(_DST, out)], operations),
+            arrange_back, data_gradient, weight_gradient, reorder(gradient, given, users),
         )  # fmt: skip
 
 

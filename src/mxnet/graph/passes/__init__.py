@@ -1,14 +1,15 @@
 """Passes: pure functions from graph to graph, one in each file.
 
-Exact ones give the same bits: remove_dead, merge_equal, fold_constants, split_prologue, pool_before_relu. The fusing
-ones, for inference, change how results are rounded: fold_batch_norm, affine_batch_norm, fuse_tails, choose_layout,
-pack_weights, work_in_place. partition puts together what a backend can run.
+Exact ones give the same bits: remove_dead, merge_equal, fold_constants, split_prologue, pool_before_relu. fuse_norm_relu
+is for training. The fusing ones, for inference, change how results are rounded: fold_batch_norm, affine_batch_norm,
+fuse_tails, choose_layout, pack_weights, work_in_place. partition puts together what a backend can run.
 """
 
 from .affine_batch_norm import affine_batch_norm
 from .choose_layout import choose_layout
 from .fold_batch_norm import fold_batch_norm
 from .fold_constants import fold_constants
+from .fuse_norm_relu import fuse_norm_relu
 from .fuse_tails import fuse_tails
 from .inference import fill_in_sizes, fuse_layers, optimize_inference, simplify
 from .merge_equal import merge_equal
@@ -21,6 +22,6 @@ from .work_in_place import work_in_place
 
 __all__ = [
     "affine_batch_norm", "choose_layout", "fill_in_sizes", "fold_batch_norm", "fold_constants", "fuse_layers",
-    "fuse_tails", "merge_equal", "optimize_inference", "pack_weights", "partition", "pool_before_relu",
-    "prologue_names", "remove_dead", "simplify", "split_prologue", "work_in_place",
+    "fuse_norm_relu", "fuse_tails", "merge_equal", "optimize_inference", "pack_weights", "partition",
+    "pool_before_relu", "prologue_names", "remove_dead", "simplify", "split_prologue", "work_in_place",
 ]  # fmt: skip

@@ -12,10 +12,10 @@ def fuse_norm_relu(graph: Graph) -> Graph:
     """Give relu to the BatchNorm before it, where nothing else uses what that gives.
 
     >>> print(fuse_norm_relu(Graph.parse('''
-    ...     n, m, v = BatchNorm(x, gamma, beta, mean, var; fix_gamma=False)
+    ...     n = BatchNorm(x, gamma, beta, mean, var; fix_gamma=False)
     ...     a = Activation(n; act_type=relu)
     ...     return a''')))
-    a, a_mean, a_var = _contrib_BatchNormWithReLU(x, gamma, beta, mean, var; fix_gamma=False)
+    a = _contrib_BatchNormWithReLU(x, gamma, beta, mean, var; fix_gamma=False)
     return a
     """
     uses = count_uses(graph)
