@@ -1,8 +1,8 @@
 """Passes: pure functions from graph to graph, one in each file.
 
-Exact ones give the same bits: remove_dead, merge_equal, fold_constants, split_prologue, pool_before_relu. fuse_norm_relu
-is for training. The fusing ones, for inference, change how results are rounded: fold_batch_norm, affine_batch_norm,
-fuse_tails, choose_layout, pack_weights, work_in_place. partition puts together what a backend can run.
+Exact ones give the same bits: remove_dead, merge_equal, fold_constants, split_prologue, pool_before_relu. The fusing
+ones change how results are rounded: fuse_norm_relu in training; fold_batch_norm, affine_batch_norm, fuse_tails,
+choose_layout, pack_weights, work_in_place for inference. partition puts together what a backend can run.
 """
 
 from .affine_batch_norm import affine_batch_norm
