@@ -15,6 +15,8 @@ from .templates import channels_last_layout, clone_template
 class ChannelsLast(Lowering):
     """Gives convolutions data with the channels last; what follows keeps them so."""
 
+    contiguous_heads = False
+
     def __init__(self, *args: Any):
         super().__init__(*args)
         self._converted: dict[int, int] = {}  # value -> the same with its channels last

@@ -221,7 +221,12 @@ class _Beside:
 
 
 class Lowering:
-    """Puts a flat program together; `lower` runs it. Subclasses choose other layouts for what lies between nodes."""
+    """Puts a flat program together; `lower` runs it. Subclasses choose other layouts for what lies between nodes.
+
+    contiguous_heads  whether gradients from outside are contiguous, or lie as the outputs do
+    """
+
+    contiguous_heads = True
 
     def __init__(
         self, program: Program, shapes: Mapping[str, tuple[int, ...]], dtypes: Mapping[str, str], training: bool,
@@ -380,7 +385,7 @@ class Lowering:
         for position, (value, output, given) in enumerate(zip(self.graph.outputs, lowered.outputs, heads, strict=True)):
             layout = self.layout(output)
             if given:
-                if not self.channels_last:  # an output may be a window; what comes from outside is not
+                if self.contiguous_heads:  # an output may be a window; what comes from outside is not
                     layout = contiguous_layout(layout.shape, layout.dtype)
                 storage = lowered.new_storage(layout.nbytes, "input", f"gradient of {value.node.name}")
                 head = lowered.new_value(layout, storage)
