@@ -140,6 +140,20 @@ def test_traced_forward_is_traced_anew_for_other_shapes():
     assert net(nd.ones((6, 5))).shape == (6, 2)  # x.shape[0] is not frozen
 
 
+def test_a_plan_of_a_traced_forward_is_for_the_shapes_and_mode_it_is_asked_for():
+    class Asks(gluon.HybridBlock):
+        def forward(self, x):
+            x = x.reshape((x.shape[0] * 2, -1))
+            return nd.concat(x, x * 2, dim=0) if autograd.is_training() else x
+
+    net = Asks()
+    net.hybridize(static_alloc=True)
+    net(nd.ones((2, 4)))
+    assert net.memory_plan(nd.ones((6, 4)), training=False).planned_bytes == 6 * 4 * 4
+    assert net.memory_plan(nd.ones((6, 4))).planned_bytes > 2 * 6 * 4 * 4
+    assert net(nd.ones((2, 4))).shape == (4, 2)
+
+
 @pytest.mark.parametrize(
     ("body", "what"),
     [
@@ -454,6 +468,21 @@ def test_what_a_graph_cannot_hold_is_refused_with_file_line_and_remedy():
             x.as_torch().add_(1)
             return x
 
+    class Thrice(mx.autograd.Function):
+        def forward(self, x):
+            return x * 3
+
+        def backward(self, head_grad):
+            return head_grad * 100
+
+    class UsesFunction(mx.gluon.HybridBlock):
+        def forward(self, x):
+            return Thrice()(x)
+
+    function = UsesFunction()
+    function.hybridize()
+    with pytest.raises(mx.MXNetError, match=r"test_gluon_block\.py:\d+: .*gradient of Thrice.*CustomOp"):
+        function(mx.nd.ones(2))
     for block, what in ((Branches(), "a symbol has no values"), (TakesTensors(), "as_torch")):
         block.hybridize()
         with pytest.raises(mx.MXNetError, match=rf"test_gluon_block\.py:\d+: .*{what}|{what}.*") as caught:

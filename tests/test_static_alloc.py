@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -217,6 +219,171 @@ def test_outputs_without_gradient_and_unused_outputs():
         grads.append(x.grad.asnumpy())
     np.testing.assert_array_equal(*grads)
     assert grads[0].tolist() == [[2, 2], [2, 2]]
+
+
+class Heads(gluon.HybridBlock):
+    """A network of several outputs: function(F, x, weight) -> outputs."""
+
+    def __init__(self, function, shape):
+        super().__init__()
+        self._function = function
+        with self.name_scope():
+            self.weight = self.params.get("weight", shape=shape)
+
+    def hybrid_forward(self, F, x, weight):
+        return self._function(F, x, weight)
+
+
+def dense_and_products(F, x, weight):
+    hidden = F.tanh(F.FullyConnected(x, weight, num_hidden=6, no_bias=True))
+    return hidden, F.sqrt(x * x * 0), F.log_softmax(hidden * x), F.Dropout(F.relu(hidden), p=0.5)
+
+
+def pieces(F, x, weight):
+    first, second, third = F.split(F.relu(x * F.slice_axis(weight, axis=0, begin=0, end=4)), num_outputs=3, axis=1)
+    return first, F.concat(second, x, dim=1), third, F.transpose(F.slice(x, begin=(1, 1), end=(3, 4)))
+
+
+def losses(F, x, weight):
+    h = F.FullyConnected(x, weight, num_hidden=6, no_bias=True)
+    return F.LinearRegressionOutput(h, x), F.MakeLoss(x * 2), F.softmax(h)
+
+
+@pytest.mark.parametrize("function", [dense_and_products, pieces, losses])
+def test_only_outputs_that_are_used_contribute_to_gradients(function):
+    runs = []
+    for options in (None, {}, {"static_alloc": True}):
+        mx.random.seed(5)
+        net, x = Heads(function, (6, 6)), nd.array(np.random.RandomState(0).rand(4, 6) - 0.5)
+        net.initialize(mx.init.Uniform(1))
+        if options is not None:
+            net.hybridize(**options)
+        x.attach_grad()
+        found = []
+        for count in (1, 2, 3):
+            for used in itertools.combinations(range(len(net(x))), count):
+                with autograd.record():
+                    outputs = net(x)
+                autograd.backward([outputs[i] for i in used], [outputs[i].detach() + i + 1 for i in used])
+                found += [x.grad.asnumpy(), net.weight.grad().asnumpy()]
+        runs.append(found)
+    for other in runs[1:]:
+        for mine, imperative in zip(other, runs[0], strict=True):
+            np.testing.assert_array_equal(mine, imperative)
+
+
+def test_a_parameter_that_no_used_output_depends_on_has_no_fresh_gradient():
+    class Both(gluon.HybridBlock):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second = gluon.nn.Dense(2, in_units=3), gluon.nn.Dense(2, in_units=3)
+
+        def hybrid_forward(self, F, x):
+            return self.first(x), self.second(x)
+
+    net = Both()
+    net.initialize()
+    net.hybridize(static_alloc=True)
+    trainer = gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 1, "wd": 0.5})
+    with autograd.record():
+        loss = net(nd.ones((2, 3)))[0].sum()
+    loss.backward()
+    with pytest.raises(UserWarning, match="second|dense"):
+        trainer.step(1)
+    before = net.second.weight.data().asnumpy()
+    trainer.step(1, ignore_stale_grad=True)
+    np.testing.assert_array_equal(net.second.weight.data().asnumpy(), before)
+
+
+def two_towers(F, x, weight):
+    first = second = x
+    for _ in range(4):
+        first = F.tanh(F.FullyConnected(first, weight, num_hidden=64, no_bias=True))
+        second = F.sigmoid(F.FullyConnected(second, weight, num_hidden=64, no_bias=True))
+    return first, second, first * second
+
+
+def test_a_step_with_several_outputs_holds_what_is_planned_and_no_more_where_some_are_not_used():
+    net, x = Heads(two_towers, (64, 64)), nd.ones((128, 64))
+    net.initialize()
+    net.hybridize(static_alloc=True)
+    planned = net.memory_plan(x).planned_bytes
+    for used in ((0, 1, 2), (0,), (1,), (0, 1), (2,)):
+        heads = [nd.ones((128, 64)) for _ in used]
+        for _ in range(2):
+            with StorageCounter() as counter:
+                with autograd.record():
+                    outputs = net(x)
+                autograd.backward([outputs[i] for i in used], heads)
+        assert counter.peak == planned if len(used) == 3 else counter.peak <= planned
+
+
+def test_an_output_returned_twice_is_one_array_as_imperatively():
+    grads = []
+    for options in (None, {}, {"static_alloc": True}):
+        cell = gluon.rnn.GRUCell(4, input_size=3)
+        mx.random.seed(2)
+        cell.initialize(mx.init.Uniform(1))
+        if options is not None:
+            cell.hybridize(**options)
+        x = nd.array(np.random.RandomState(1).rand(2, 3))
+        x.attach_grad()
+        with autograd.record():
+            out, (state,) = cell(x, cell.begin_state(2))
+            loss = out * 2 + cell(x, [state])[0]
+        assert out is state
+        loss.backward()
+        grads.append(x.grad.asnumpy())
+    np.testing.assert_array_equal(grads[1], grads[0])
+    np.testing.assert_allclose(grads[2], grads[0], rtol=1e-6)  # the sum within the second call is formed first
+    assert cell.memory_plan(x, cell.begin_state(2)).planned_bytes > 0
+
+
+@pytest.mark.parametrize("where", ["option", "environment"])
+def test_a_fraction_is_one_of_the_training_step_and_leaves_inference_alone(where, monkeypatch):
+    net, x = initialized(), data(8, 64)
+    whole = net.memory_plan(x).peak_bytes
+    forward = net.memory_plan(x, training=False).peak_bytes
+    if where == "option":
+        net.hybridize(static_alloc=True, memory_budget=0.9)
+    else:
+        monkeypatch.setenv("MXNET_MEMORY_BUDGET", "0.9")
+        net.hybridize(static_alloc=True)
+    with autograd.record():
+        loss = net(x).sum()
+    loss.backward()
+    assert net(x).shape == (8, 10)
+    assert net.memory_plan(x).peak_bytes <= 0.9 * whole
+    assert net.memory_plan(x, training=False).peak_bytes == forward
+
+
+def test_a_plan_counts_the_gradients_of_inputs_they_are_attached_to():
+    net, x = gluon.nn.Dense(3, in_units=4), nd.ones((2, 4))
+    net.initialize()
+    without = net.memory_plan(x)
+    named = net.memory_plan(x, grad_req={"data": "write"})
+    assert named.gradient_bytes == x.size * 4
+    x.attach_grad()
+    assert net.memory_plan(x).gradient_bytes == without.gradient_bytes + x.size * 4
+    with pytest.raises(mx.MXNetError, match="grad_req names 'nothing'; the arguments are data, "):
+        net.memory_plan(x, grad_req={"nothing": "write"})
+    with pytest.raises(TypeError, match="optimizer is 5; expected an Optimizer"):
+        net.memory_plan(x, optimizer=5)
+    with pytest.raises(ValueError, match="argument structure"):
+        net.memory_plan(x, x)
+
+
+def test_an_option_that_is_refused_changes_nothing():
+    net, x = initialized(), data(2)
+    net.hybridize(static_alloc=True)
+    expected = net(x).asnumpy()
+    for options in ({"memory_budget": 0.5}, {"max_shape": (2, 3, 4, 4)}, {"static_alloc": True, "max_shape": 5},
+                    {"static_alloc": True, "max_shape": "abc"}, {"static_alloc": True, "max_shape": [4, (2, 3)]},
+                    {"nonsense": 1}):  # fmt: skip
+        with pytest.raises(mx.MXNetError, match="hybridize: "):
+            net.hybridize(**options)
+        np.testing.assert_array_equal(net(x).asnumpy(), expected)
+        assert net.cache_info()["plans"] == 1
 
 
 def test_mirroring_makes_plans_smaller(monkeypatch):

@@ -356,7 +356,7 @@ def _as_gradient(variable: NDArray, result: Tensor) -> Any:
 
 
 class Function:
-    """A function with a gradient of one's own, imperative only.
+    """A function with a gradient of one's own, imperative only: hybridized blocks take `mx.operator.CustomOp`.
 
     Subclasses define ``forward(self, *inputs)`` and ``backward(self, *head_grads)`` on NDArrays; an instance serves
     for one call. ``self.save_for_backward(*arrays)`` keeps arrays that ``self.saved_tensors`` gives back.
@@ -374,6 +374,10 @@ class Function:
         if self._used:
             raise MXNetError("Each Function instance can only be called once. Create another instance.")
         self._used = True
+        if STATE.tracer is not None:
+            STATE.tracer.refuse(
+                f"the gradient of {type(self).__name__}, an autograd.Function", "write it as a mx.operator.CustomOp"
+            )
         recording = STATE.recording
         with pause(train_mode=is_training()):
             outputs = self.forward(*inputs)

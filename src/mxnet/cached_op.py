@@ -57,7 +57,9 @@ class CachedOp:
             if name not in _FLAGS:
                 raise MXNetError(f"Cannot find argument {name!r}, Possible Arguments: {', '.join(sorted(_FLAGS))}")
         self._symbol = sym
-        self._graph = sym.graph
+        self._graph, positions = sym.graph.without_repeated_outputs()
+        #: which results the outputs are, where the same one is returned more than once, as imperatively
+        self._positions = positions if len(positions) != len(self._graph.outputs) else None
         self._program = None if has_unknown_sizes(self._graph) else Program(self._graph, as_created=True)
         self._programs: dict[Any, Program] = {}
         self._interpreter: Any = None
@@ -131,7 +133,7 @@ class CachedOp:
             out, default_ctx = kwargs.pop("out", None), kwargs.pop("default_ctx", None)
             if kwargs:
                 raise TypeError(f"CachedOp.__call__ got unexpected keyword argument(s): {', '.join(kwargs)}")
-        arrays = self._run(args, default_ctx)
+        arrays = self._outputs(self._run(args, default_ctx))
         if out is not None:
             targets = out if isinstance(out, list | tuple) else [out]
             if len(targets) != len(arrays):
@@ -157,7 +159,10 @@ class CachedOp:
                 callback(name, node.op.name, wrap(NDArray, tensor.detach(), ctx))
 
         ctx = args[0]._ctx if args else current_context()
-        return self._run(args, None, hook, monitor_all)
+        return self._outputs(self._run(args, None, hook, monitor_all))
+
+    def _outputs(self, results: list[NDArray]) -> list[NDArray]:
+        return results if self._positions is None else [results[position] for position in self._positions]
 
     def _run(
         self, args: Sequence[NDArray], default_ctx: Any, monitor: Monitor | None = None, monitor_inputs: bool = False

@@ -22,6 +22,7 @@ from .graph.optimized import ForwardPlan, plan_inference
 from .graph.planned import MOST_PLANS, Planned
 from .graph.program import Program
 from .graph.replay import Replay, Replays, can_record
+from .graph.unused_heads import NotSeparable
 from .graph.watched import Watched
 from .ops.dtypes import DTYPE_NAMES, torch_dtype
 from .ops.generators import generator_for
@@ -272,8 +273,9 @@ class _Run:
         """Whether an output depends on what gradients are asked for."""
         return position in self._compiled.head_positions
 
-    def backward(self, head_grads: Sequence[Tensor]) -> list[Tensor | None]:
-        """The gradients of the wanted tensors, for those of all outputs."""
+    def backward(self, head_grads: Sequence[Tensor | None]) -> list[Tensor | None]:
+        """The gradients of the wanted tensors, for those of all outputs: None for outputs that are not used, and for
+        tensors on which no other depends."""
         if (name := self._watched.changed()) is not None:
             raise MXNetError(
                 f"backward: {name} is needed by the gradient and was changed in place after the recorded forward pass. "
@@ -282,15 +284,16 @@ class _Run:
         WAITING.discard(self)
         early, self.early = self.early, set()
         values, self._values = self._values, None
-        if torch.is_grad_enabled() or values is None:
+        given = [head_grads[position] for position in self._compiled.head_positions]
+        all_given = [head for head in given if head is not None]
+        if torch.is_grad_enabled() or values is None or (self._is_replayed and len(all_given) < len(given)):
             if self._is_replayed and values is not None:
                 assert self._replay is not None
                 self._replay.release()
             return self._backward_by_autograd(head_grads)
-        given = [head_grads[position] for position in self._compiled.head_positions]
         if self._is_replayed:
             assert self._replay is not None
-            found = self._replay.backward(given)
+            found = self._replay.backward(all_given)
             return [found[self._names[position]] for position in self._wanted]
         kept: dict[str, Tensor] = {}
         stores: dict[str, Callable[[Tensor], None]] = {
@@ -298,12 +301,16 @@ class _Run:
             else partial(kept.__setitem__, self._names[self._wanted[place]])
             for place, taker in self.takers.items()
         }  # fmt: skip
-        found = self._compiled.backward(values, given, self._generator, [stores[n] for n in self._compiled.stored])
+        try:
+            found = self._compiled.backward(values, given, self._generator, [stores[n] for n in self._compiled.stored])
+        except NotSeparable:
+            return self._backward_by_autograd(head_grads)
         found.update(kept)
         return [found.get(self._names[position]) for position in self._wanted]
 
-    def _backward_by_autograd(self, head_grads: Sequence[Tensor]) -> list[Tensor | None]:
-        """The same by recording the graph again: for gradients of gradients, and for a second backward pass."""
+    def _backward_by_autograd(self, head_grads: Sequence[Tensor | None]) -> list[Tensor | None]:
+        """The same by recording the graph again: for gradients of gradients, for a second backward pass, and where
+        neither plan nor recording can leave out the outputs that are not used."""
         higher = torch.is_grad_enabled()
         tensors = [tensor.clone() if i in self._program.mutated else tensor for i, tensor in enumerate(self._tensors)]
         if not higher:
@@ -320,7 +327,7 @@ class _Run:
         finally:
             if self._generator is not None:
                 self._generator.set_state(now)  # type: ignore[arg-type]
-        pairs = [(t, g) for t, g in zip(results, head_grads, strict=True) if t.requires_grad]
+        pairs = [(t, g) for t, g in zip(results, head_grads, strict=True) if t.requires_grad and g is not None]
         return list(
             torch.autograd.grad(
                 [t for t, _ in pairs], [tensors[i] for i in self._wanted], [g for _, g in pairs], allow_unused=True,
@@ -335,10 +342,11 @@ class _PlannedStep(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, run: _Run, *tensors: Tensor) -> tuple[Tensor, ...]:
         ctx.run = run
+        ctx.set_materialize_grads(False)
         results = run.forward()
         ctx.mark_non_differentiable(*(t for i, t in enumerate(results) if not run.is_differentiable(i)))
         return tuple(results)
 
     @staticmethod
-    def backward(ctx: Any, *head_grads: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, *head_grads: Tensor | None) -> tuple[Tensor | None, ...]:
         return None, *ctx.run.backward(head_grads)

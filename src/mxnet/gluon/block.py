@@ -459,6 +459,8 @@ class HybridBlock(Block):
         for name, option in planned_only.items():
             if option is not None and active and not static_alloc:
                 raise MXNetError(f"hybridize: {name}={option!r} needs static_alloc=True.")
+        if not (max_shape is None or _is_shape(max_shape) or all(map(_is_shape, _items(max_shape) or (0,)))):
+            raise MXNetError(f"hybridize: max_shape is {max_shape!r}; expected a tuple of integers, or a list of them.")
         asked = limits("hybridize", memory_budget, recompute) if static_alloc else None
         added = [] if backend is None else [Optimizer(backend, kwargs)]
         self._optimizers = added if clear else [*self._optimizers, *added]
@@ -490,7 +492,8 @@ class HybridBlock(Block):
         Args:
             args: inputs: arrays, or for a hybrid_forward their shapes (float32).
             training: a training step, forward and backward; otherwise a forward pass.
-            grad_req: "write", "add" or "null" for all parameters, or by name; default that of each parameter.
+            grad_req: "write", "add" or "null" for all parameters, or by name; default that of each parameter. Inputs
+                count if a gradient is attached to them, or if they are named ("data", or "data0", "data1", ...).
             optimizer: Optimizer or its name, whose states are counted.
             budget, recompute: plan for a memory budget, as `hybridize` takes them; default those given there.
             update_in_backward: plan for a Trainer with update_in_backward, which keeps no gradients.
@@ -503,21 +506,29 @@ class HybridBlock(Block):
         if self._traces_forward and any(map(_is_shape, args)):
             raise MXNetError("memory_plan: a forward method is traced: give arrays, not shapes.")
         given = [_without_storage(item) if _is_shape(item) else item for item in args]
-        out, arrays = self._infer(given)
+        with autograd.record() if training else autograd.pause(train_mode=False):
+            out, arrays = self._infer(given)
         shapes = {name: array.shape for name, array in arrays.items()}
         dtypes = {name: array.dtype for name, array in arrays.items()}
         parameters = self.collect_params()
-        reqs = {name: grad_req or p.grad_req for name, p in parameters.items()}
+        reqs = {name: array._mark.req for name, array in arrays.items() if array._mark is not None}
         if isinstance(grad_req, dict):
-            reqs = grad_req
-        wanted = {name: reqs.get(name, "null") for name in out.list_arguments() if name not in shapes}
+            unknown = [name for name in grad_req if name not in (*out.list_inputs(), *parameters)]
+            if unknown:
+                raise MXNetError(
+                    f"memory_plan: grad_req names {unknown[0]!r}; the arguments are {', '.join(out.list_arguments())}."
+                )
+            reqs.update(grad_req)
+        else:
+            reqs.update({name: grad_req or p.grad_req for name, p in parameters.items()})
+        wanted = {name: reqs.get(name, "null") for name in out.list_arguments()}
         dtypes.update({name: p.dtype for name, p in parameters.items() if name in out.list_inputs()})
         flags = dict(self._flags)
         default = flags.get("limits") or limits("memory_plan")
         asked = limits_or("memory_plan", default, budget, recompute, training)
         return plan_symbol(
-            out, training, wanted, optimizer, asked, dtypes, shapes, set(shapes), hybrid=True,
-            fuse=bool(flags.get("fuse")), updates=update_in_backward,
+            Symbol(out.graph.without_repeated_outputs()[0]), training, wanted, optimizer, asked, dtypes, shapes,
+            set(shapes), hybrid=True, fuse=bool(flags.get("fuse")), updates=update_in_backward,
         )  # fmt: skip
 
     def cache_info(self) -> dict[str, Any]:
@@ -667,13 +678,7 @@ class HybridBlock(Block):
         elif self._cached_op is None:
             self._build_cache(*args)
         assert self._cached_op is not None
-        flat, structure = _flatten(args, "input")
-        if structure != self._in_format:
-            raise ValueError(
-                "The argument structure of HybridBlock does not match the cached version. Stored format = "
-                f"{self._in_format}, input format = {structure}"
-            )
-        flat = [item for item in flat if item is not None]
+        flat = self._given(args)
         ctx = flat[0]._ctx
         try:
             values = self._cached_inputs.values(flat, ctx)
@@ -686,6 +691,19 @@ class HybridBlock(Block):
             return self._run_with_hook(values)
         out = self._cached_op(*values)
         return _regroup(out if isinstance(out, list) else [out], self._out_format)
+
+    def _given(self, args: Sequence[Any]) -> list[Any]:
+        """The arrays among the arguments of a call.
+
+        Raises: ValueError unless they are nested as those that the graph was made for.
+        """
+        flat, structure = _flatten(list(args), "input")
+        if structure != self._in_format:
+            raise ValueError(
+                "The argument structure of HybridBlock does not match the cached version. Stored format = "
+                f"{self._in_format}, input format = {structure}"
+            )
+        return [item for item in flat if item is not None]
 
     def _run_with_hook(self, values: Sequence[NDArray]) -> Any:
         assert self._cached_op is not None and self._op_hook is not None
@@ -712,9 +730,10 @@ class HybridBlock(Block):
             ) from error
 
     def _infer(self, args: Sequence[Any]) -> tuple[Any, dict[str, Any]]:
+        if self._traces_forward:  # anew: its code may ask for shapes and for the mode
+            self._cached_graph, self._cached_op = (), None
         inputs, out = self._get_graph(*args)
-        flat = [item for item in _flatten(list(args), "input")[0] if item is not None]
-        return out, {item.name: array for item, array in zip(inputs, flat, strict=True)}
+        return out, {item.name: array for item, array in zip(inputs, self._given(args), strict=True)}
 
     def infer_shape(self, *args: Any) -> None:
         """Set the shapes of all parameters from those of inputs."""
@@ -919,6 +938,10 @@ class SymbolBlock(HybridBlock):
         """Move all parameters to other devices."""
         for parameter in self.collect_params().values():
             parameter.reset_ctx(ctx)
+
+
+def _items(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list | tuple) else ()
 
 
 def _is_shape(item: Any) -> bool:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..base import MXNetError
 from .lowering import Instruction, LoweredProgram
+from .unused_heads import without_heads
 
 _CAUGHT = (RuntimeError, IndexError, TypeError, ValueError, NotImplementedError, AssertionError)
 _CHUNK = 2000  # instructions in one Python function
@@ -21,7 +22,8 @@ class CompiledProgram:
     A value leaves the list after its last use, so that its memory is free for what follows.
 
     num_values  the length of that list
-    inputs, head_grads, head_positions, outputs, gradients, stored  as of the flat program
+    inputs, head_positions, outputs, gradients, stored  as of the flat program
+    head_grads  value and layout of each gradient of an output that comes from outside
     has_backward  whether it is a training step
     inputs_for_backward, outputs_for_backward  positions of those that the backward pass reads
     """
@@ -29,7 +31,6 @@ class CompiledProgram:
     def __init__(self, lowered: LoweredProgram):
         self.num_values = len(lowered.layouts)
         self.inputs = list(lowered.inputs.values())
-        self.head_grads = [(index, lowered.layouts[index]) for index in lowered.head_grads]
         self.head_positions = list(lowered.head_positions)
         self.outputs = list(lowered.outputs)
         self.gradients = dict(lowered.gradients)
@@ -40,9 +41,11 @@ class CompiledProgram:
         self.inputs_for_backward = [i for i, value in enumerate(self.inputs) if storage_of[value] in back]
         self.outputs_for_backward = [i for i, value in enumerate(self.outputs) if storage_of[value] in back]
         dead = _dead_after(lowered)
-        forward, backward = lowered.instructions[: lowered.num_forward], lowered.instructions[lowered.num_forward :]
-        self._forward = _functions(forward, dead[: lowered.num_forward])
-        self._backward = _functions(backward, dead[lowered.num_forward :])
+        self._forward = _functions(lowered.instructions[: lowered.num_forward], dead[: lowered.num_forward])
+        self._lowered = lowered
+        self._backward = _Backward(lowered, dead)
+        self.head_grads = self._backward.head_grads
+        self._partial: dict[tuple[int, ...], _Backward] = {}  # by the positions of outputs that are not used
 
     def start(self, inputs: Sequence[Tensor]) -> list[Any]:
         """The list of values for one run, on tensors in the order of the program's inputs."""
@@ -61,23 +64,59 @@ class CompiledProgram:
         return [values[index] for index in self.outputs]
 
     def backward(
-        self, values: list[Any], head_grads: Sequence[Tensor], generator: Any,
+        self, values: list[Any], head_grads: Sequence[Tensor | None], generator: Any,
         stores: Sequence[Callable[[Tensor], None]] = (), targets: Sequence[Tensor] = (),
     ) -> dict[str, Tensor | None]:  # fmt: skip
         """Run the backward pass, once for each forward pass: it uses up what that kept.
 
         Args:
+            head_grads: for each of head_positions; None for an output that is not used.
             stores: what takes each gradient that the program hands over.
             targets: the arrays that take them, for those that the program writes there itself.
         Returns: the other gradients by name; None where nothing depends on an input.
+        Raises: NotSeparable, before anything is run, if there is no backward pass for the used outputs alone.
         """
-        for (index, layout), tensor in zip(self.head_grads, head_grads, strict=True):
+        unused = tuple(
+            position for position, head in zip(self.head_positions, head_grads, strict=True) if head is None
+        )  # fmt: skip
+        backward = self._backward
+        if unused:
+            found = self._partial.get(unused)
+            if found is None:
+                program = without_heads(self._lowered, unused)
+                found = self._partial[unused] = _Backward(program, _dead_after(program))
+            backward = found
+            backward.forget_rest(values)
+        given = [tensor for tensor in head_grads if tensor is not None]
+        for (index, layout), tensor in zip(backward.head_grads, given, strict=True):
             if layout is not None and tensor.stride() != layout.stride:
                 head = torch.empty_strided(layout.shape, layout.stride, dtype=layout.dtype, device=tensor.device)
                 tensor = head.copy_(tensor)
             values[index] = tensor
-        _run(self._backward, values, generator, None, stores, targets)
-        return {name: None if index is None else values[index] for name, index in self.gradients.items()}
+        _run(backward.functions, values, generator, None, stores, targets)
+        return {name: None if index is None else values[index] for name, index in backward.gradients.items()}
+
+
+class _Backward:
+    """The backward pass of a flat program made ready to run.
+
+    head_grads  value and layout of each gradient of an output
+    gradients   as of the flat program
+    """
+
+    def __init__(self, lowered: LoweredProgram, dead: Sequence[Sequence[int]]):
+        instructions = lowered.instructions[lowered.num_forward :]
+        self.head_grads = [(index, lowered.layouts[index]) for index in lowered.head_grads]
+        self.gradients = dict(lowered.gradients)
+        self.functions = _functions(instructions, dead[lowered.num_forward :])
+        needed = {value for instruction in instructions for value in (*instruction.reads, instruction.replays)}
+        needed.update(self.gradients.values())
+        self._rest = [value for value in range(len(lowered.layouts)) if value not in needed]
+
+    def forget_rest(self, values: list[Any]) -> None:
+        """Let go of what the forward pass kept for a longer backward pass."""
+        for value in self._rest:
+            values[value] = None
 
 
 def _dead_after(lowered: LoweredProgram) -> list[list[int]]:

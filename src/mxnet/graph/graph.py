@@ -213,6 +213,13 @@ class Graph:
                     heapq.heappush(ready, (user.serial, number, user))
         return order
 
+    def without_repeated_outputs(self) -> tuple[Graph, list[int]]:
+        """The graph that gives each value once, and for each output the position of its value among those."""
+        distinct = list(dict.fromkeys(self.outputs))
+        if len(distinct) == len(self.outputs):
+            return self, list(range(len(distinct)))
+        return Graph(distinct), [distinct.index(value) for value in self.outputs]
+
     def auxiliary(self) -> set[Node]:
         """The variables that an operator changes in place."""
         changed = (node.inputs[position].node for node in self.nodes for position in node.mutated_inputs)
