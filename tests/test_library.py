@@ -22,6 +22,13 @@ ROOT = Path(__file__).parent.parent
 LAYERS, USE, TEST = re.findall(
     r"^```python\n(.*?)^```", (ROOT / "docs" / "operators.md").read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
 )
+BACKENDS = [
+    program
+    for program in re.findall(
+        r"^```python\n(.*?)^```", (ROOT / "docs" / "backends.md").read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
+    if "register_" in program
+]
 NUMBERS = itertools.count()
 
 
@@ -61,6 +68,20 @@ def test_programs_of_the_documentation_run(tmp_path, program):
         assert "Found 3 operators in" in done.stdout and "hard_swish, _contrib_binarize, low_rank_dense" in done.stdout
         assert "[[0. 1. 1. 0.]]" in done.stdout  # the gradient that binarize declares
         assert "['data', 'dense_inner', 'dense_outer'] ([(5, 4), (4, 2), (2, 3)], [(5, 3)], [])" in done.stdout
+
+
+@pytest.mark.parametrize("program", BACKENDS, ids=["backend", "pass"])
+def test_programs_about_backends_and_passes_run(program):
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=300,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    if "NumPyEngine" in program:
+        assert done.stdout.count("compiling for") == 2
+        assert float(done.stdout.split("largest difference:")[1]) < 1e-6
+    else:
+        assert "(5, 2)" in done.stdout and "[-0.7615942  0.7615942]" in done.stdout
 
 
 def test_a_loaded_operator_is_in_every_front_end(tmp_path, capsys):

@@ -657,6 +657,22 @@ def test_inductor_compiles_a_network():
     close(net(x), expected)
 
 
+@pytest.mark.slow
+def test_inductor_compiles_several_results_in_half_precision():
+    if not any(map(shutil.which, inductor._compilers())):
+        pytest.skip("no C++ compiler")
+    mx.random.seed(2)
+    net = Several()
+    net.initialize(mx.init.Normal(1))  # far apart, so that rounding doesn't decide which is the largest
+    net.cast("float16")
+    x, rows = nd.ones((5, 4), dtype="float16"), nd.array([1, 2, 3, 4, 5], dtype="int32")
+    expected = net(x, rows)
+    net.optimize_for(x, rows, backend="inductor")
+    for one, other in zip(net(x, rows), expected, strict=True):
+        assert one.dtype == other.dtype
+        np.testing.assert_allclose(one.asnumpy(), other.asnumpy(), rtol=2e-2, atol=2e-2)
+
+
 def test_inductor_leaves_random_and_dynamic_operators_to_us():
     backend = get_backend("inductor")
     supported = [get_operator(name) for name in ("Convolution", "BatchNorm", "exp", "SoftmaxOutput")]

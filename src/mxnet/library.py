@@ -1,6 +1,6 @@
 """`mx.library`: operators from files of one's own, backends, and passes.
 
-docs/operators.md tells how to write operators, docs/static-graph.md what backends and passes are.
+docs/operators.md tells how to write operators, docs/backends.md how to write backends and passes.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ import os
 import sys
 
 from .base import MXNetError
-from .graph.backends import Backend, register_backend, register_pass
+from .graph.backends import Backend, backends, register_backend, register_pass, unregister
+from .graph.graph import Graph, Node, Value
 from .ops.attributes import DType, Floats, OptionalInts, Scalar, Shape
-from .ops.registry import all_operators, operator, registering_together
+from .ops.registry import all_operators, get_operator, operator, registering_together
 
 __all__ = [
-    "Backend", "DType", "Floats", "OptionalInts", "Scalar", "Shape", "load", "operator", "register_backend",
-    "register_pass",
+    "Backend", "DType", "Floats", "Graph", "Node", "OptionalInts", "Scalar", "Shape", "Value", "backends",
+    "get_operator", "load", "operator", "register_backend", "register_pass", "unregister",
 ]  # fmt: skip
 
 _loaded: dict[str, str] = {}  # path -> digest of what was loaded
@@ -45,7 +46,7 @@ def load(path: str, verbose: bool = True) -> None:
             f"load path {path}: compiled libraries of operators, passes and partitioners are not supported. Write the "
             "operator in Python on torch tensors and load that file (docs/operators.md); its function may call "
             "compiled code by ctypes, or by an extension built with torch.utils.cpp_extension. Passes and backends "
-            "are Python, too: register_pass and register_backend (docs/static-graph.md)."
+            "are Python, too: register_pass and register_backend (docs/backends.md)."
         )
     if extension != ".py" or not os.path.isfile(path):
         raise MXNetError(f"load path {path} is NOT a library file; expected a Python file, .py.")

@@ -128,7 +128,18 @@ def _compiled(forward: Callable[..., list[Tensor]], examples: Sequence[Tensor]) 
     with torch.no_grad(), config.patch(freezing=True), fake_mode:
         trace = make_fx(forward, decomposition_table=select_decomp_table(), tracing_mode="real")
         module = trace(*fakes)
+    _read_once(module)
     with torch.no_grad(), config.patch(freezing=True), V.set_fake_mode(fake_mode):
         module, _ = freeze(module, module, fakes)
         compiled: Any = compile_fx_inner(module, fakes, is_inference=True)
     return compiled  # type: ignore[no-any-return]
+
+
+def _read_once(module: Any) -> None:
+    """Read each constant by one node: torch's folding takes away what it has folded, though others may read it."""
+    first: dict[str, Any] = {}
+    for node in list(module.graph.nodes):
+        if node.op == "get_attr" and first.setdefault(node.target, node) is not node:
+            node.replace_all_uses_with(first[node.target])
+            module.graph.erase_node(node)
+    module.recompile()
