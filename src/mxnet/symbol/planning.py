@@ -64,7 +64,7 @@ def plan_symbol(
         def plan(program: Program, own_shapes: Any, own_dtypes: Any, held: int) -> Planned:
             return plan_within(
                 "memory_plan", asked, apart + held, program, own_shapes, own_dtypes, training=False, wanted=(),
-                channels_last=hybrid and fuse,
+                fuse=hybrid and fuse,
             )  # fmt: skip
 
         forward = plan_inference(graph, found, kinds, parameters, plan, hybrid)
