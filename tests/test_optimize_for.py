@@ -351,6 +351,7 @@ def test_copies_of_a_block_keep_backends_and_passes(recorder):
         return graph.rebuild(choose)
 
     try:
+        mx.random.seed(1)
         net = nn.HybridSequential()
         net.add(nn.Dense(3, in_units=4), nn.Activation("relu"))
         net.initialize()

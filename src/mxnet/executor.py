@@ -364,17 +364,9 @@ class Executor:
         tensors = self._input_tensors(True)
         if not self._leaves:
             return
-        for position in self._program.mutated:
-            tensors[position] = tensors[position].clone()
-        generator = generator_for(self._device) if self._program.is_random and self._random_state is not None else None
-        now = generator.get_state() if generator is not None else None
-        if generator is not None:
-            generator.set_state(self._random_state)
-        try:
-            self._tracked = self._run(tensors, is_train)
-        finally:
-            if generator is not None:
-                generator.set_state(now)
+        self._tracked = self._program.run_again(
+            tensors, training=is_train, device=self._device, random_state=self._random_state, states=self._states
+        )
 
     def backward(self, out_grads: Any = None, is_train: bool = True) -> None:
         """Compute the gradients and store them in the gradient arrays by their grad_req.

@@ -13,7 +13,7 @@ from .interpreter import Interpreter
 from .ndarray.ndarray import NDArray
 from .ndarray.sparse_gradients import clear
 from .ndarray.utils import zeros
-from .ops.generators import generator_for
+from .ops.generators import drawn_again, generator_for
 
 
 class SparseExecutor(Executor):
@@ -94,15 +94,8 @@ class SparseExecutor(Executor):
 
     def _run_once_more(self, is_train: bool) -> list[Any]:
         """Compute what backward needs again: the same random numbers, and auxiliary states stay as they are."""
-        if not self._is_random or self._random_state is None:
+        with drawn_again(self._device, self._random_state):
             return self._interpret(is_train, True, aux_stay=True)
-        generator = generator_for(self._device)
-        now = generator.get_state()
-        generator.set_state(self._random_state)
-        try:
-            return self._interpret(is_train, True, aux_stay=True)
-        finally:
-            generator.set_state(now)
 
     def _resized(self, name: str, old: NDArray, shape: tuple[int, ...], allow_up_sizing: bool) -> NDArray:
         if not old._sparse or old.shape == shape:

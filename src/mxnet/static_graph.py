@@ -312,21 +312,13 @@ class _Run:
         """The same by recording the graph again: for gradients of gradients, for a second backward pass, and where
         neither plan nor recording can leave out the outputs that are not used."""
         higher = torch.is_grad_enabled()
-        tensors = [tensor.clone() if i in self._program.mutated else tensor for i, tensor in enumerate(self._tensors)]
+        tensors = list(self._tensors)
         if not higher:
             for position in self._wanted:
                 tensors[position] = tensors[position].detach().requires_grad_()
-        now = self._generator.get_state() if self._generator is not None else None
-        try:
-            if self._generator is not None:
-                self._generator.set_state(self._random_state)  # type: ignore[arg-type]
-            with torch.enable_grad():
-                results = self._program.run(
-                    tensors, training=self._training, device=self._device, differentiate=True
-                )
-        finally:
-            if self._generator is not None:
-                self._generator.set_state(now)  # type: ignore[arg-type]
+        results = self._program.run_again(
+            tensors, training=self._training, device=self._device, random_state=self._random_state
+        )
         pairs = [(t, g) for t, g in zip(results, head_grads, strict=True) if t.requires_grad and g is not None]
         return list(
             torch.autograd.grad(

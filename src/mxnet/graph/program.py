@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..base import MXNetError
 from ..ops.dtypes import DTYPE_NAMES, torch_dtype
-from ..ops.generators import generator_for
+from ..ops.generators import drawn_again, generator_for
 from ..ops.registry import Attrs, Operator, Subgraph, explain_failure
 from .creation import has_unknown_sizes, resolve_creation
 from .graph import Graph, Node, Value
@@ -181,6 +181,22 @@ class Program:
             values = trace.tb_frame.f_locals
             failure = explain_failure(step.op, [values.get(f"v{slot}") for slot in step.inputs], step.attrs, error)
             raise type(failure)(f"Error in operator {step.node.name}: {failure}") from error
+
+    def run_again(
+        self, inputs: Sequence[Tensor], *, training: bool, device: torch.device, random_state: Tensor | None,
+        states: dict[int, dict[str, Any]] | None = None,
+    ) -> list[Tensor]:  # fmt: skip
+        """The outputs as an earlier run gave them, recorded by torch's autograd, for gradients not asked for then.
+
+        Random numbers are the same, and what operators change in place is changed in copies.
+
+        Args:
+            inputs, training, device, states: as for `run`.
+            random_state: of the generator of the device before that run; None where it drew no random numbers.
+        """
+        given = [tensor.clone() if i in self.mutated else tensor for i, tensor in enumerate(inputs)]
+        with drawn_again(device, random_state):
+            return self.run(given, training=training, device=device, differentiate=True, states=states)
 
     def _compile(
         self, differentiate: bool, monitored: bool, inputs_too: bool

@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import secrets
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -53,6 +55,25 @@ def seed(value: int, device: torch.device | None = None) -> None:
         _base_seed = value
         for (_, index), generator in _generators.items():
             generator.manual_seed(_seed_of(index))
+
+
+@contextmanager
+def drawn_again(device: torch.device, state: torch.Tensor | None) -> Iterator[None]:
+    """Inside, the random numbers of a device are those that followed a state; afterwards they go on as if not drawn.
+
+    Args:
+        state: what `generator_for(device).get_state()` gave; None: nothing changes.
+    """
+    if state is None:
+        yield
+        return
+    generator = generator_for(device)
+    now = generator.get_state()
+    generator.set_state(state)
+    try:
+        yield
+    finally:
+        generator.set_state(now)
 
 
 def _seed_of(index: int) -> int:
