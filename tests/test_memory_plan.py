@@ -11,6 +11,7 @@ from mxnet.graph.in_place import work_in_place
 from mxnet.graph.liveness import peak_of
 from mxnet.graph.lower_bound import lower_bound
 from mxnet.graph.lowering import Instruction, LoweredProgram
+from mxnet.graph.memory import MemoryPlan
 from mxnet.graph.templates import Call, Layout, Place
 from mxnet.storage_counter import StorageCounter
 
@@ -130,6 +131,41 @@ def test_plan_shows_a_table_and_a_picture(tmp_path):
     path = tmp_path / "plan.png"
     plan.plot(str(path))
     assert path.read_bytes()[:4] == b"\x89PNG"
+
+
+def test_the_picture_tells_apart_what_results_are_for():
+    network, shape = residual(), (2, 3, 16, 16)
+    plan = network.memory_plan(data=shape, budget=0.9)
+    axes = plan.plot().axes[0]
+    areas = {area.get_label(): area.get_paths()[0].get_extents() for area in axes.collections}
+    assert set(areas) == {
+        "outputs", "kept for backward", "within the forward pass", "made again", "gradients and what they need"
+    }
+    unit = 2**10
+    assert max(area.ymax for area in areas.values()) == pytest.approx(plan.planned_bytes / unit)
+    assert f"{plan.planned_bytes / unit:,.0f} KB" in [text.get_text() for text in axes.texts]
+    forward = network.memory_plan(training=False, data=shape).plot().axes[0]
+    assert {area.get_label() for area in forward.collections} == {"outputs", "within the forward pass"}
+
+
+def test_plans_of_many_steps_are_drawn_with_their_peak():
+    x = mx.sym.var("data")
+    for number in range(400):
+        x = mx.sym.FullyConnected(x, num_hidden=200 if number == 77 else 20, name=f"fc{number}")
+    plan = mx.sym.MakeLoss(x).memory_plan(data=(30, 20))
+    assert plan.num_steps > 1200
+    area = plan.plot().axes[0].collections[-1].get_paths()[0].get_extents()
+    assert area.ymax == pytest.approx(plan.planned_bytes / 2**10)
+    assert area.xmax <= plan.num_steps
+
+
+def test_a_plan_without_results_is_drawn_too():
+    plan = MemoryPlan(
+        planned_bytes=0, lower_bound_bytes=0, unshared_bytes=0, parameter_bytes=0, input_bytes=8, gradient_bytes=0,
+        optimizer_bytes=0, num_steps=0, num_forward=0, buffers=(),
+    )  # fmt: skip
+    assert "8 bytes" in str(plan)
+    plan.plot()
 
 
 def test_optimizer_states_are_counted():

@@ -10,6 +10,7 @@ from typing import Any
 from ..ops.dtypes import torch_dtype
 from .liveness import live_ranges
 from .lower_bound import lower_bound
+from .plan_picture import draw, held, unit_for
 from .planned import Planned
 
 
@@ -76,15 +77,7 @@ class MemoryPlan:
 
     def profile(self) -> list[int]:
         """Bytes of results held during each step."""
-        changes = [0] * (self.num_steps + 2)
-        for buffer in self.buffers:
-            changes[buffer.first] += buffer.nbytes
-            changes[buffer.last + 1] -= buffer.nbytes
-        held, total = [], 0
-        for change in changes[: self.num_steps]:
-            total += change
-            held.append(total)
-        return held
+        return held(self.buffers, self.num_steps)
 
     def peak_step(self) -> int:
         """The step during which results hold most."""
@@ -103,7 +96,12 @@ class MemoryPlan:
             ("optimizer states", self.optimizer_bytes),
             ("everything together", self.peak_bytes),
         ]
-        lines = [f"{name:<38}{_megabytes(nbytes):>14}" for name, nbytes in rows]
+        unit, unit_name = unit_for(max(nbytes for _, nbytes in rows))
+
+        def size(nbytes: int) -> str:
+            return f"{nbytes / unit:,.{0 if unit == 1 else 1}f} {unit_name}"
+
+        lines = [f"{name:<38}{size(nbytes):>14}" for name, nbytes in rows]
         if self.recomputed_share:
             lines.append(f"Results computed again take about {self.recomputed_share:.1%} of the time of the step.")
         if self.beside:
@@ -111,39 +109,21 @@ class MemoryPlan:
         step = self.peak_step()
         largest = sorted((b for b in self.buffers if b.first <= step <= b.last), key=lambda b: -b.nbytes)[:12]
         lines.append(f"Largest of the results held at the peak, step {step} of {self.num_steps}:")
-        lines += [f"  {b.label:<36}{_megabytes(b.nbytes):>14}   steps {b.first} to {b.last}" for b in largest]
+        lines += [f"  {b.label:<36}{size(b.nbytes):>14}   steps {b.first} to {b.last}" for b in largest]
         return "\n".join(lines)
 
     def plot(self, path: str | None = None) -> Any:
-        """A picture of the storage that results hold over the steps.
+        """A picture of the storage that results hold over the steps, by what they are for.
 
         Args:
             path: file to write it to, for example "plan.png".
         Returns: the matplotlib figure.
         Raises: ImportError without matplotlib.
         """
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=(9, 4), layout="constrained")
-        axes = figure.subplots()
-        held = [nbytes / 2**20 for nbytes in self.profile()]
-        axes.fill_between(range(len(held)), held, step="mid", color="#4c78a8", alpha=0.6, linewidth=0)
-        axes.plot(held, drawstyle="steps-mid", color="#2f4b6e", linewidth=1)
-        if self.num_forward < self.num_steps:
-            axes.axvline(self.num_forward - 0.5, color="#888888", linestyle="--", linewidth=1)
-            axes.annotate("backward", (self.num_forward, 0), xytext=(5, 6), textcoords="offset points",
-                          color="#333333")  # fmt: skip
-        step = self.peak_step()
-        axes.plot([step], held[step : step + 1], "o", color="#e45756", markersize=5)
-        axes.set_title(f"planned {_megabytes(self.planned_bytes)}, unshared {_megabytes(self.unshared_bytes)}")
-        axes.set(xlabel="step of the program", ylabel="results held (MB)", xlim=(0, max(len(held) - 1, 1)), ylim=0)
+        figure = draw(self)
         if path is not None:
             figure.savefig(path, dpi=150)
         return figure
-
-
-def _megabytes(nbytes: int) -> str:
-    return f"{nbytes / 2**20:,.1f} MB"
 
 
 def memory_plan(
