@@ -7,12 +7,11 @@ program the first). So a smaller budget never gives a larger peak.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 
 from .in_place import work_in_place
-from .liveness import peak_of
+from .liveness import crossing_bytes, peak_of
 from .lowering import LoweredProgram
 from .recompute import Forward, TooLong, keep_all, keep_boundaries, keep_costly, schedule
 
@@ -26,29 +25,40 @@ _MANY = 20_000  # instructions: for programs with more, the first candidate with
 _PARTS_OF_MANY = (8, 16, 32, 64, 128, 256)
 
 
-@dataclass(frozen=True)
 class Candidate:
     """One way to run a training step.
 
-    program  with everything done in place that can be
-    peak     bytes of results that it holds at most
-    extra    seconds for what is computed again, about; share: of the time of the step
-    is_cheap whether only cheap results are computed again
+    extra     seconds for what is computed again, about; share: of the time of the step
+    is_cheap  whether only cheap results are computed again
     """
 
-    program: LoweredProgram
-    peak: int
-    extra: float
-    share: float
-    name: str
-    is_cheap: bool = False
+    def __init__(self, scheduled: LoweredProgram, extra: float, share: float, name: str, is_cheap: bool = False):
+        self._scheduled = scheduled
+        self.extra = extra
+        self.share = share
+        self.name = name
+        self.is_cheap = is_cheap
+
+    @cached_property
+    def program(self) -> LoweredProgram:
+        """The program, with everything done in place that can be."""
+        return work_in_place(self._scheduled)
+
+    @cached_property
+    def peak(self) -> int:
+        """The bytes of results that it holds at most."""
+        return peak_of(self.program)
+
+    @cached_property
+    def least(self) -> int:
+        """Bytes that it holds at least, between forward and backward: known sooner than the peak."""
+        return crossing_bytes(self._scheduled)
 
 
 def candidates(lowered: LoweredProgram) -> Iterator[Candidate]:
     """All ways to run a program that are considered; the first computes nothing again."""
     if lowered.num_forward == len(lowered.instructions):
-        program = work_in_place(lowered)
-        yield Candidate(program, peak_of(program), 0.0, 0.0, "forward")
+        yield Candidate(lowered, 0.0, 0.0, "forward")
         return
     forward = Forward(lowered)
     seen: set[tuple[frozenset[int], bool]] = set()
@@ -62,8 +72,7 @@ def candidates(lowered: LoweredProgram) -> Iterator[Candidate]:
             program, extra = schedule(forward, kept, hold_cheap)
         except TooLong:
             return None
-        program = work_in_place(program)
-        return Candidate(program, peak_of(program), extra, extra / max(forward.total_cost, 1e-12), name, is_cheap)
+        return Candidate(program, extra, extra / max(forward.total_cost, 1e-12), name, is_cheap)
 
     many = is_large(lowered)
     first = attempt(keep_all(forward), True, "keep all")
@@ -119,7 +128,14 @@ class Ways:
             if candidate.share > 0 and not candidate.is_cheap:
                 break  # the cheap ones come first
         fitting = [c for c in self.found if (c.is_cheap or not c.share if self._mirrors else c.share <= FREE)]
-        return min(fitting, key=lambda candidate: (candidate.peak, candidate.extra))
+        best = None
+        for candidate in sorted(fitting, key=lambda candidate: candidate.least):
+            if best is not None and candidate.least > best.peak:
+                break  # none of the others is smaller
+            if best is None or (candidate.peak, candidate.extra) < (best.peak, best.extra):
+                best = candidate
+        assert best is not None
+        return best
 
     def within(self, budget: int) -> Candidate | None:
         """The one to take under a budget for results: the fastest that stays within, None if there is none.
@@ -128,10 +144,13 @@ class Ways:
         """
         if self._mirrors and (smallest := self.without_budget).peak <= budget:
             return smallest
-        fitting = (candidate for candidate in self._all() if candidate.peak <= budget)
-        if self._takes_first:
-            return next(fitting, None)
-        return min(fitting, key=lambda candidate: (candidate.extra, candidate.peak), default=None)
+        in_turn = self._all() if self._takes_first else sorted(self._all(), key=lambda candidate: candidate.extra)
+        fitting = (candidate for candidate in in_turn if candidate.least <= budget and candidate.peak <= budget)
+        best = next(fitting, None)
+        if self._takes_first or best is None:
+            return best
+        alike = [candidate for candidate in in_turn if candidate.extra == best.extra]
+        return min((c for c in alike if c.least <= budget), key=lambda candidate: candidate.peak)
 
     def _all(self) -> Iterator[Candidate]:
         yield from tuple(self.found)

@@ -46,3 +46,11 @@ def peak_of(lowered: LoweredProgram) -> int:
         held += change
         peak = max(peak, held)
     return peak
+
+
+def crossing_bytes(lowered: LoweredProgram) -> int:
+    """The bytes of storages of results that the forward pass makes and the backward pass reads."""
+    storage_of, storages = lowered.storage_of, lowered.storages
+    made = {storage_of[v] for i in lowered.instructions[: lowered.num_forward] for v in i.outputs if v is not None}
+    read = {storage_of[v] for i in lowered.instructions[lowered.num_forward :] for v in i.reads}
+    return sum(storages[storage].nbytes for storage in made & read if storages[storage].kind == "result")

@@ -27,13 +27,11 @@ class Planned:
     """A flat program whose storage is planned.
 
     lowered   the program as the graph says
-    found     the ways to run it that were considered
-    chosen    the one that is taken
+    chosen    the way to run it that is taken
     """
 
-    def __init__(self, lowered: LoweredProgram, found: list[Candidate], chosen: Candidate):
+    def __init__(self, lowered: LoweredProgram, chosen: Candidate):
         self.lowered = lowered
-        self.found = found
         self.chosen = chosen
 
     @cached_property
@@ -91,12 +89,12 @@ def plan(
     lowered.keeps_random = keep_random
     ways = Ways(lowered, bool(lowered.forced) if recompute is None else recompute, recompute is not False)
     if budget is None:
-        return Planned(lowered, ways.found, ways.without_budget)
+        return Planned(lowered, ways.without_budget)
     most = int(budget * (ways.without_budget.peak + apart)) if isinstance(budget, float) else budget
     within = ways.within(most - apart)
     if within is None:
         raise OverBudget(most, min(candidate.peak for candidate in ways.found) + apart)
-    return Planned(lowered, ways.found, within)
+    return Planned(lowered, within)
 
 
 def _layouts(device: torch.device | None) -> type[Lowering]:
