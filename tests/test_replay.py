@@ -152,7 +152,8 @@ def test_training_gives_the_bits_of_training_without_recording(recorder):
     expected = train(network(static_alloc=True))
     net = network(**STATIC)
     assert_same(train(net), expected)  # statistics, random numbers and parameters, too
-    assert recorder.num_recordings == 3  # forward, backward, and the forward pass of inference
+    # forward and backward, first with a generator of no account, and the forward pass of inference
+    assert recorder.num_recordings == 5
     assert recorder.num_replays == 12
     info = net.cache_info()
     assert (info["plans"], info["recorded"], info["not_recorded"]) == (2, 2, [])
@@ -367,7 +368,7 @@ def test_shapes_dtypes_and_modes_are_recorded_apart(recorder):
         assert net(one).shape == (5, 3) and net(wide).shape == (7, 3)
         with autograd.train_mode():
             net(one)
-    assert recorder.num_recordings == net.cache_info()["recorded"] == 3
+    assert net.cache_info()["recorded"] == 3 and recorder.num_recordings == 4  # that with Dropout twice
 
 
 def test_on_a_cpu_nothing_is_recorded(monkeypatch):
@@ -379,12 +380,12 @@ def test_on_a_cpu_nothing_is_recorded(monkeypatch):
     assert "recorded" not in network(static_alloc=True).cache_info()
 
 
-def test_a_registered_generator_is_that_of_the_device(monkeypatch):
+def test_the_generator_of_the_device_is_registered_once_recording_has_succeeded(monkeypatch):
     seen = []
     original = Recorder.record
 
     def record(self, run, generators):
-        seen.append(list(generators))
+        seen.extend(generators)
         return original(self, run, generators)
 
     monkeypatch.setattr(Recorder, "record", record)
@@ -392,4 +393,11 @@ def test_a_registered_generator_is_that_of_the_device(monkeypatch):
     with autograd.record():
         out = net(x)
     out.backward()
-    assert seen == [[generator_for(torch.device("cpu"))]] * 2
+    own = generator_for(torch.device("cpu"))
+    assert [generator is own for generator in seen] == [False, False, True, True]
+    seen.clear()
+    Recorder.fails = RuntimeError("not permitted")
+    net = network(**STATIC)
+    with pytest.warns(UserWarning, match="not permitted"), autograd.record():
+        net(x)
+    assert len(seen) == 1 and seen[0] is not own

@@ -14,6 +14,7 @@ import threading
 import warnings
 import weakref
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -123,7 +124,7 @@ class Replay:
             device: where it runs.
             fixed: for each input whether it usually stays where it is: parameters and states.
             changed: positions of the inputs that the program changes in place.
-            generator: what it draws random numbers from.
+            generator: what it draws random numbers from; None if it draws none.
             reason: why it can't be recorded, if that is known.
         """
         self.reason = reason
@@ -133,7 +134,7 @@ class Replay:
         self._device = device
         self._fixed = list(fixed)
         self._changed = frozenset(changed)
-        self._generators = [] if generator is None else [generator]
+        self._generator = generator
         self._num_recordings = 0
         self._inputs: list[Tensor] = []
         self._outputs: list[Tensor] = []
@@ -149,6 +150,7 @@ class Replay:
         """Whether the kernels are recorded."""
         return self._forward is not None
 
+    @torch.no_grad()
     def forward(self, tensors: Sequence[Tensor], owner: Any = None) -> list[Tensor] | None:
         """The outputs; None if the program must run as usual.
 
@@ -171,6 +173,7 @@ class Replay:
             self._owner = None if owner is None else weakref.ref(owner)
             return [output.clone() for output in self._outputs]
 
+    @torch.no_grad()
     def backward(self, head_grads: Sequence[Tensor]) -> dict[str, Tensor | None]:
         """The gradients by name, once after each forward pass that was replayed with an owner.
 
@@ -214,7 +217,8 @@ class Replay:
         if any(not self._fixed[position] for position in self._changed):
             self.reason = f"what it changes in place has moved {self._num_recordings} times"
             return False
-        recorder = _recorders[self._device.type](self._device)
+        new_recorder = partial(_recorders[self._device.type], self._device)
+        recorder = new_recorder()
         self._inputs = [t if fixed else t.clone() for t, fixed in zip(tensors, self._fixed, strict=True)]
         layouts = [layout for _, layout in self._compiled.head_grads if layout is not None]
         self._heads = [
@@ -222,25 +226,33 @@ class Replay:
             for layout in layouts
         ]  # fmt: skip
         apart = [t.clone() if i in self._changed else t for i, t in enumerate(self._inputs)]
-        states = [generator.get_state() for generator in self._generators]
+        generator = self._generator
+        state = None if generator is None else generator.get_state()
         with _recording:
             try:
-                recorder.warm_up(lambda: self._run_backward(self._run_forward(apart)[1]))
+                recorder.warm_up(lambda: self._run_backward(self._run_forward(apart, generator)[1], generator))
                 try:
-                    self._forward, (self._outputs, kept) = recorder.record(
-                        lambda: self._run_forward(self._inputs), self._generators
-                    )
-                    if self._compiled.has_backward:
-                        self._backward, self._gradients = recorder.record(
-                            lambda: self._run_backward(kept), self._generators
-                        )
+                    if generator is not None:  # a recording that fails leaves its generator unusable: not that of mxnet
+                        self._record_with(new_recorder(), torch.Generator(self._device))
+                        self._forward = self._backward = None
+                        self._outputs, self._gradients = [], {}
+                    self._record_with(recorder, generator)
                 except (RuntimeError, MXNetError) as error:
                     self._fail(error)
             finally:
-                for generator, state in zip(self._generators, states, strict=True):
+                if generator is not None and state is not None:
                     generator.set_state(state)
         self._num_recordings += 1
         return self.reason is None
+
+    def _record_with(self, recorder: Recorder, generator: torch.Generator | None) -> None:
+        """Record both passes, which draw from a generator."""
+        generators = [] if generator is None else [generator]
+        self._forward, (self._outputs, kept) = recorder.record(
+            lambda: self._run_forward(self._inputs, generator), generators
+        )
+        if self._compiled.has_backward:
+            self._backward, self._gradients = recorder.record(lambda: self._run_backward(kept, generator), generators)
 
     def _fail(self, error: Exception) -> None:
         """Run as usual from now on."""
@@ -252,15 +264,14 @@ class Replay:
             stacklevel=2,
         )
 
-    def _run_forward(self, tensors: Sequence[Tensor]) -> tuple[list[Tensor], list[Any]]:
+    def _run_forward(
+        self, tensors: Sequence[Tensor], generator: torch.Generator | None
+    ) -> tuple[list[Tensor], list[Any]]:
         values = self._compiled.start(tensors)
-        generator = self._generators[0] if self._generators else None
         return self._compiled.forward(values, generator, None), values
 
-    def _run_backward(self, values: list[Any]) -> dict[str, Tensor | None]:
-        if not self._compiled.has_backward:
-            return {}
-        return self._compiled.backward(values, self._heads, self._generators[0] if self._generators else None)
+    def _run_backward(self, values: list[Any], generator: torch.Generator | None) -> dict[str, Tensor | None]:
+        return self._compiled.backward(values, self._heads, generator) if self._compiled.has_backward else {}
 
 
 class Replays:
@@ -279,7 +290,8 @@ class Replays:
             found = self._made.get(planned)
             if found is None:
                 reason = obstacle(device, planned.lowered.beside, planned.chosen.program)
-                found = Replay(planned.compiled, device, fixed, changed, generator, reason)
+                draws = any(instruction.call.random for instruction in planned.chosen.program.instructions)
+                found = Replay(planned.compiled, device, fixed, changed, generator if draws else None, reason)
                 self._made[planned] = found
         return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from ..graph import Graph, Node
 from ..program import Program
 
 CPU = torch.device("cpu")
+_compiling = threading.Lock()  # torch's compiler is used by one thread at a time
 #: their shapes depend on values, they look at values, or keep Python objects
 _UNSUPPORTED = {"Custom", "_compiled_subgraph"}
 
@@ -64,7 +66,8 @@ class Inductor:
             return program.run([given[name] for name in program.variables], training=False, device=CPU)
 
         examples = [torch.empty(shapes[name], dtype=torch_dtype(dtypes[name])) for name in names]
-        function = _compiled_or_error(forward, examples)
+        with _compiling:
+            function = _compiled_or_error(forward, examples)
 
         def run(tensors: Sequence[Tensor]) -> list[Tensor]:
             return list(function([tensor.contiguous() for tensor in tensors]))
