@@ -12,7 +12,8 @@ from mxnet import autograd, gluon, nd
 from mxnet.graph.choose import candidates
 from mxnet.graph.lowering import lower
 from mxnet.graph.program import Program
-from mxnet.graph.recompute import Forward, schedule
+from mxnet.graph.recompute import Forward
+from mxnet.graph.schedule import schedule
 from mxnet.storage_counter import StorageCounter
 
 BATCH = 4

@@ -13,7 +13,8 @@ from itertools import islice
 from .in_place import work_in_place
 from .liveness import crossing_bytes, peak_of
 from .lowering import LoweredProgram
-from .recompute import Forward, TooLong, keep_all, keep_boundaries, keep_costly, schedule
+from .recompute import Forward, keep_all, keep_boundaries, keep_costly
+from .schedule import TooLong, schedule
 
 #: By default results are computed again as long as that takes no more than this share of the step.
 FREE = 0.03

@@ -1,9 +1,4 @@
-"""Computing results of the forward pass again in the backward pass, instead of keeping them.
-
-A schedule follows from the set of storages that are kept: whenever the backward pass needs a value whose storage was
-not kept, the instructions that make it run again just before, back to what was kept. Each is the same call on the same
-numbers (random numbers are replayed), so the bits of all results stay what they are.
-"""
+"""Which results of the forward pass are kept for the backward pass; the others are computed again (schedule.py)."""
 
 from __future__ import annotations
 
@@ -11,13 +6,7 @@ from bisect import bisect_right
 from collections.abc import Container, Iterable
 
 from .costs import BANDWIDTH, is_cheap, seconds
-from .lowering import LoweredProgram, update_after_last_reads
-
-_FAR = 3  # a cheap result that isn't used again within so many nodes is made again when it is
-
-
-class TooLong(Exception):
-    """A schedule repeats far more than the forward pass has."""
+from .lowering import LoweredProgram
 
 
 class Forward:
@@ -221,107 +210,3 @@ def _crossing_bytes(forward: Forward) -> list[int]:
         held += change
         result.append(held)
     return result
-
-
-def schedule(forward: Forward, kept: set[int], hold_cheap: bool) -> tuple[LoweredProgram, float]:
-    """The program that keeps these storages and makes the others again, and the seconds that takes, about.
-
-    hold_cheap  keep also cheap results, once made again, until their last use; else they are made again for each use
-                that is far from the one before
-    Raises: TooLong if it repeats more than three times the forward pass.
-    """
-    lowered = forward.lowered
-    done = lowered.copy()
-    storage_of, storages = lowered.storage_of, lowered.storages
-    backward = lowered.instructions[lowered.num_forward :]
-    done.instructions = list(forward.instructions)
-    again: dict[int, int] = {}  # value of the forward pass -> the value made again
-    expiry: dict[int, int] = {}
-    new_storages: dict[int, int] = {}  # storage -> that of the values made again
-    states: dict[int, int] = {}
-    spent, budget = 0.0, 3 * len(forward.instructions) + 100
-    age = 0
-    previous = -1
-
-    def must_make(value: int) -> bool:
-        storage = storage_of[value]
-        return storages[storage].kind == "result" and value in forward.maker and storage not in kept
-
-    def emit(number: int) -> None:
-        nonlocal spent, budget
-        instruction = forward.instructions[number]
-        budget -= 1
-        if budget < 0:
-            raise TooLong
-        outputs: list[int | None] = []
-        for value in instruction.outputs:
-            if value is None:
-                outputs.append(None)
-                continue
-            storage = storage_of[value]
-            if value in instruction.reads:  # changed in place
-                outputs.append(again[value])
-                continue
-            if storages[storage].kind == "result" and storage not in kept:
-                fresh = forward.makers.get(storage, [number])[0] == number
-                if fresh or storage not in new_storages:
-                    new_storages[storage] = done.new_storage(storages[storage].nbytes, "result", instruction.label)
-                storage = new_storages[storage]
-            again[value] = done.new_value(lowered.layouts[value], storage)
-            outputs.append(again[value])
-            if not hold_cheap and forward.cheap[number]:
-                expiry[value] = age + _FAR
-        replays = None
-        if instruction.call.random:
-            if number not in states:
-                states[number] = done.new_value(None, done.new_storage(0, "result", instruction.label))
-                done.instructions[number] = instruction.replaced(keeps=states[number])
-            replays = states[number]
-        reads = tuple(again.get(value, value) for value in instruction.reads)
-        writes = tuple(new_storages.get(storage, storage) for storage in instruction.writes)
-        done.instructions.append(
-            instruction.replaced(
-                reads=reads, outputs=tuple(outputs), writes=writes, label=f"{instruction.label} again", replays=replays
-            )
-        )  # fmt: skip
-        spent += forward.cost[number]
-
-    def make(value: int) -> None:
-        stack = [value]
-        while stack:
-            current = stack[-1]
-            if current in again:
-                stack.pop()
-                continue
-            storage = storage_of[current]
-            several = len(forward.makers.get(storage, ())) > 1  # made bit by bit: all of it is made again at once
-            numbers = forward.touching[storage] if several else [forward.maker[current]]
-            reads = [v for n in numbers for v in forward.instructions[n].reads]
-            reads = [v for v in reads if not several or storage_of[v] != storage]
-            missing = [v for v in reads if must_make(v) and v not in again]
-            if missing:
-                stack += missing
-                continue
-            for number in numbers:
-                emit(number)
-            stack.pop()
-
-    for instruction in backward:
-        if instruction.node != previous:
-            previous = instruction.node
-            age += 1
-            if not hold_cheap:
-                for value in [value for value, until in expiry.items() if until < age]:
-                    del expiry[value]
-                    again.pop(value, None)
-        reads = instruction.reads
-        for value in reads:
-            if must_make(value):
-                if value not in again:
-                    make(value)
-                elif value in expiry:
-                    expiry[value] = age + _FAR
-        renamed = tuple(again[value] if must_make(value) else value for value in reads)
-        done.instructions.append(instruction if renamed == reads else instruction.replaced(reads=renamed))
-    update_after_last_reads(done)  # making a result again may read a variable
-    return done, spent
