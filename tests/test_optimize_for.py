@@ -495,6 +495,47 @@ def test_a_pass_that_returns_no_graph_is_an_error():
         unregister("forgetful")
 
 
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda graph: {}["key"], "pass '<lambda>' of 'wrong' failed: KeyError: 'key'"),
+        (lambda graph: Graph([*graph.outputs, *graph.outputs]), "returned a graph of 2 outputs; expected 1, as before"),
+    ],
+)
+def test_a_pass_that_does_something_wrong_is_named(function, message):
+    register_pass("wrong")(function)
+    try:
+        net, x = network()
+        expected = net(x).asnumpy()
+        with pytest.raises(MXNetError, match=message):
+            net.optimize_for(x, backend="wrong")
+        assert np.array_equal(net(x).asnumpy(), expected)
+        with pytest.raises(MXNetError, match=message):
+            mx.sym.relu(mx.sym.var("x")).optimize_for("wrong")
+    finally:
+        unregister("wrong")
+
+
+def test_what_is_no_backend_and_no_pass_is_refused():
+    for wrong, error, message in (
+        (object(), TypeError, "the name is None; expected a string"),
+        (Recorder, TypeError, r"got the class Recorder; expected an object: Recorder\(\)"),
+        (Recorder(name=3), TypeError, "the name is 3"),
+        (Recorder(name="oneDNN"), ValueError, "'oneDNN' is the name of mxnext's own"),
+    ):
+        with pytest.raises(error, match=message):
+            register_backend(wrong)
+    with pytest.raises(TypeError, match="the name is <function"):
+        register_pass(lambda graph: graph)
+    with pytest.raises(TypeError, match="'number' is to be 5; expected a function"):
+        register_pass("number")(5)
+    net, x = network()
+    with pytest.raises(MXNetError, match="the backend is 5; expected a name, such as"):
+        net.optimize_for(x, backend=5)
+    with pytest.raises(MXNetError, match="the backend is None; expected a name"):
+        mx.sym.relu(mx.sym.var("x")).optimize_for(None)
+
+
 def test_symbols_are_changed_for_a_backend(recorder):
     net, x = network()
     expected = net(x)

@@ -35,8 +35,13 @@ _passes: dict[str, list[Pass]] = {}
 def register_backend(backend: Backend) -> Backend:
     """Make a backend known to `optimize_for` under its name; one of the same name is replaced.
 
-    Raises: ValueError if the name is that of mxnext's own fusing passes, or the backend lacks a method.
+    Raises: TypeError if it is a class rather than an object, or its name is no string; ValueError if the name is that
+        of mxnext's own fusing passes, or the backend lacks a method.
     """
+    if isinstance(backend, type):
+        kind = backend.__name__
+        raise TypeError(f"register_backend: got the class {kind}; expected an object: {kind}().")
+    _check_name("register_backend", getattr(backend, "name", None))
     if backend.name in FUSING:
         raise ValueError(f"register_backend: {backend.name!r} is the name of mxnext's own fusing passes.")
     missing = [name for name in ("check", "supports", "compile") if not callable(getattr(backend, name, None))]
@@ -51,13 +56,23 @@ def register_pass(name: str) -> Callable[[Pass], Pass]:
 
     Several of one name run in order; where a backend has the same name, it takes what they return. Options given to
     optimize_for go to keyword arguments of those names. The graph that results replaces the block's for training, too.
+
+    Raises: TypeError if the name is no string, or what is decorated no function.
     """
+    _check_name("register_pass", name)
 
     def register(function: Pass) -> Pass:
+        if not callable(function):
+            raise TypeError(f"register_pass: {name!r} is to be {function!r}; expected a function from graph to graph.")
         _passes.setdefault(name, []).append(function)
         return function
 
     return register
+
+
+def _check_name(what: str, name: Any) -> None:
+    if not isinstance(name, str) or not name:
+        raise TypeError(f"{what}: the name is {name!r}; expected a string.")
 
 
 def unregister(name: str) -> None:
@@ -76,6 +91,8 @@ def get_backend(name: str) -> Backend:
 
     Raises: MXNetError if there is none.
     """
+    if not isinstance(name, str):
+        raise MXNetError(f"the backend is {name!r}; expected a name, such as {', '.join(backends())}.")
     if name not in _backends and name in _KNOWN:
         module, _, kind = _KNOWN[name].partition(":")
         _backends[name] = getattr(importlib.import_module(module), kind)()
@@ -128,12 +145,23 @@ class Optimizer:
     def rewrite(self, graph: Graph) -> Graph:
         """The graph after the registered passes.
 
-        Raises: MXNetError if a pass returns something else.
+        Raises: MXNetError if a pass fails, or returns something else or a graph with another number of outputs.
         """
         for function, options in self._passes:
-            changed = function(graph, **options)
+            label = f"pass {getattr(function, '__name__', repr(function))!r} of {self.name!r}"
+            try:
+                changed = function(graph, **options)
+            except MXNetError:
+                raise
+            except Exception as error:
+                raise MXNetError(f"{label} failed: {type(error).__name__}: {error}") from error
             if not isinstance(changed, Graph):
-                raise MXNetError(f"pass {function.__name__!r} of {self.name!r} returned {changed!r}; expected a Graph.")
+                raise MXNetError(f"{label} returned {changed!r}; expected a Graph.")
+            if len(changed.outputs) != len(graph.outputs):
+                raise MXNetError(
+                    f"{label} returned a graph of {len(changed.outputs)} outputs; expected {len(graph.outputs)}, as "
+                    "before it."
+                )
             graph = changed
         return graph
 
