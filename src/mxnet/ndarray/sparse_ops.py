@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ..base import MXNetError
+from ..graph.storage import KEEP_ZEROS, KEEP_ZEROS_IF
 from ..ops.dtypes import dtype_name
 from ..ops.generators import generator_for
 from ..ops.registry import Operator, get_operator
@@ -146,12 +147,7 @@ def _values(array: Any) -> Tensor:
 # One array, element by element
 
 
-@_implements(
-    "abs", "arcsin", "arcsinh", "arctan", "arctanh", "cbrt", "ceil", "degrees", "expm1", "fix", "floor", "log1p",
-    "make_loss", "negative", "radians", "relu", "rint", "round", "sign", "sin", "sinh", "sqrt", "square", "BlockGrad",
-    "tan", "tanh", "trunc", "_copy", "_mul_scalar", "_div_scalar", "_scatter_plus_scalar",
-    "_scatter_minus_scalar",
-)  # fmt: skip
+@_implements(*KEEP_ZEROS - {"zeros_like"})
 def _on_values(op: Operator, arrays: Sequence[Any], attrs: dict[str, Any]) -> Any:
     """Operators that send zero to zero, and those that are defined to touch stored elements only."""
     array = arrays[0]
@@ -159,22 +155,9 @@ def _on_values(op: Operator, arrays: Sequence[Any], attrs: dict[str, Any]) -> An
     return array._with_values(own(result, [array._values]) if op.is_view else result)
 
 
-_KEEPS_ZERO: dict[str, Callable[[dict[str, Any]], bool]] = {
-    "_plus_scalar": lambda attrs: attrs["scalar"] == 0,
-    "_minus_scalar": lambda attrs: attrs["scalar"] == 0,
-    "_equal_scalar": lambda attrs: attrs["scalar"] != 0,
-    "_not_equal_scalar": lambda attrs: attrs["scalar"] == 0,
-    "_greater_scalar": lambda attrs: attrs["scalar"] >= 0,
-    "_greater_equal_scalar": lambda attrs: attrs["scalar"] > 0,
-    "_lesser_scalar": lambda attrs: attrs["scalar"] <= 0,
-    "_lesser_equal_scalar": lambda attrs: attrs["scalar"] < 0,
-    "clip": lambda attrs: attrs["a_min"] <= 0 <= attrs["a_max"],
-}
-
-
-@_implements(*_KEEPS_ZERO)
+@_implements(*KEEP_ZEROS_IF)
 def _where_zero_stays(op: Operator, arrays: Sequence[Any], attrs: dict[str, Any]) -> Any:
-    return _on_values(op, arrays, attrs) if _KEEPS_ZERO[op.name](attrs) else None
+    return _on_values(op, arrays, attrs) if KEEP_ZEROS_IF[op.name](attrs) else None
 
 
 @_implements("zeros_like")

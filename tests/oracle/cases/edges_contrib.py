@@ -5,6 +5,37 @@ from operator_cases import integers, uniform, values
 
 INF, NAN = float("inf"), float("nan")
 
+REGIONS = values(
+    [
+        [0, 0, 0, 4, 4],
+        [1, 1, 2, 5, 3],
+        [0, -2, -2, 9, 9],
+        [0, 4, 4, 1, 1],
+        [1, 0.5, 1.5, 3.5, 2.4],
+        [1, 20, 20, 25, 25],
+        [0, 2, 2, 2, 2],
+    ]
+)
+PROPOSALS = {
+    "scales": (1.0,),
+    "ratios": (0.5, 1, 2),
+    "feature_stride": 16,
+    "rpn_min_size": 4,
+    "rpn_pre_nms_top_n": 20,
+    "rpn_post_nms_top_n": 8,
+}
+PROPOSALS_VARY = {
+    "rpn_pre_nms_top_n": [0, 1, None],
+    "rpn_post_nms_top_n": [0, 1, -1],
+    "threshold": [0.0, 0.5],
+    "rpn_min_size": [0, 1, None],
+    "scales": [(-1,), (2,), ()],
+    "ratios": [()],
+    "feature_stride": [0, -1, None],
+    "output_score": [True],
+    "iou_loss": [True],
+}
+
 CASES = [
     *edges(
         "contrib.DeformableConvolution",
@@ -259,50 +290,16 @@ CASES = [
     *edges(
         "contrib.MultiProposal",
         [uniform(2, 6, 3, 4, low=0), uniform(2, 12, 3, 4, low=-0.4, high=0.4), values([[48, 64, 1.0], [40, 60, 2.0]])],
-        {
-            "scales": (1.0,),
-            "ratios": (0.5, 1, 2),
-            "feature_stride": 16,
-            "rpn_min_size": 4,
-            "rpn_pre_nms_top_n": 20,
-            "rpn_post_nms_top_n": 8,
-        },
+        PROPOSALS,
         grad=False,
-        vary={
-            "rpn_pre_nms_top_n": [0, 1, None],
-            "rpn_post_nms_top_n": [0, 1, -1],
-            "threshold": [0.0, 0.5],
-            "rpn_min_size": [0, 1, None],
-            "scales": [(-1,), (2,), ()],
-            "ratios": [()],
-            "feature_stride": [0, -1, None],
-            "output_score": [True],
-            "iou_loss": [True],
-        },
+        vary=PROPOSALS_VARY,
         apart="nan0 empty2",
     ),
     *edges(
         "contrib.Proposal",
         [uniform(1, 6, 3, 4, low=0), uniform(1, 12, 3, 4, low=-0.4, high=0.4), values([[48, 64, 1.0]])],
-        {
-            "scales": (1.0,),
-            "ratios": (0.5, 1, 2),
-            "feature_stride": 16,
-            "rpn_min_size": 4,
-            "rpn_pre_nms_top_n": 20,
-            "rpn_post_nms_top_n": 8,
-        },
-        vary={
-            "rpn_pre_nms_top_n": [0, 1, None],
-            "rpn_post_nms_top_n": [0, 1, -1],
-            "threshold": [0.0, 0.5],
-            "rpn_min_size": [0, 1, None],
-            "scales": [(-1,), (2,), ()],
-            "ratios": [()],
-            "feature_stride": [0, -1, None],
-            "output_score": [True],
-            "iou_loss": [True],
-        },
+        PROPOSALS,
+        vary=PROPOSALS_VARY,
         apart="nan0 one4",
     ),
     *edges(
@@ -344,41 +341,14 @@ CASES = [
     ),
     *edges(
         "contrib.PSROIPooling",
-        [
-            uniform(2, 8, 6, 7),
-            values(
-                [
-                    [0, 0, 0, 4, 4],
-                    [1, 1, 2, 5, 3],
-                    [0, -2, -2, 9, 9],
-                    [0, 4, 4, 1, 1],
-                    [1, 0.5, 1.5, 3.5, 2.4],
-                    [1, 20, 20, 25, 25],
-                    [0, 2, 2, 2, 2],
-                ]
-            ),
-        ],
+        [uniform(2, 8, 6, 7), REGIONS],
         {"spatial_scale": 1.0, "output_dim": 2, "pooled_size": 2},
         vary={"spatial_scale": [0.0, 0.5], "output_dim": [-1], "pooled_size": [-2], "group_size": [2, None]},
         apart="ints nan0 inf0 large0 nan1 inf1 one2 empty2",
     ),
     *edges(
         "contrib.DeformablePSROIPooling",
-        [
-            uniform(2, 16, 6, 7),
-            values(
-                [
-                    [0, 0, 0, 4, 4],
-                    [1, 1, 2, 5, 3],
-                    [0, -2, -2, 9, 9],
-                    [0, 4, 4, 1, 1],
-                    [1, 0.5, 1.5, 3.5, 2.4],
-                    [1, 20, 20, 25, 25],
-                    [0, 2, 2, 2, 2],
-                ]
-            ),
-            uniform(7, 2, 3, 3),
-        ],
+        [uniform(2, 16, 6, 7), REGIONS, uniform(7, 2, 3, 3)],
         {
             "spatial_scale": 0.5,
             "output_dim": 4,

@@ -4,6 +4,19 @@ from edges import edges
 from operator_cases import integers, uniform
 
 
+def jitter(name, apart=""):
+    """A random change of images of three channels, between two factors."""
+    return edges(
+        "image.random_" + name,
+        [uniform(6, 8, 3, low=0, high=255)],
+        {"min_factor": 0.5, "max_factor": 1.5},
+        grad=False,
+        tolerance="drawn",
+        vary={"min_factor": [1.0, 2.0, -1.0], "max_factor": [0.7, 0.1]},
+        apart=apart + "min_factor=2.0 max_factor=0.1",
+    )
+
+
 CASES = [
     *edges("image.to_tensor", [uniform(6, 8, 3, low=0, high=255)], grad=False),
     *edges("image.to_tensor", [integers(6, 8, 3, low=0, high=256, dtype="uint8")]),
@@ -48,42 +61,10 @@ CASES = [
     *edges("image.flip_top_bottom", [integers(6, 8, 3, low=0, high=256, dtype="uint8")], apart="empty3 one6 wide"),
     *edges("image.random_flip_left_right", [uniform(6, 8, 3)], grad=False, tolerance="drawn", apart="empty3 wide"),
     *edges("image.random_flip_top_bottom", [uniform(6, 8, 3)], grad=False, tolerance="drawn", apart="empty3 wide"),
-    *edges(
-        "image.random_brightness",
-        [uniform(6, 8, 3, low=0, high=255)],
-        {"min_factor": 0.5, "max_factor": 1.5},
-        grad=False,
-        tolerance="drawn",
-        vary={"min_factor": [1.0, 2.0, -1.0], "max_factor": [0.7, 0.1]},
-        apart="empty3 wide min_factor=2.0 max_factor=0.1",
-    ),
-    *edges(
-        "image.random_contrast",
-        [uniform(6, 8, 3, low=0, high=255)],
-        {"min_factor": 0.5, "max_factor": 1.5},
-        grad=False,
-        tolerance="drawn",
-        vary={"min_factor": [1.0, 2.0, -1.0], "max_factor": [0.7, 0.1]},
-        apart="min_factor=2.0 max_factor=0.1",
-    ),
-    *edges(
-        "image.random_saturation",
-        [uniform(6, 8, 3, low=0, high=255)],
-        {"min_factor": 0.5, "max_factor": 1.5},
-        grad=False,
-        tolerance="drawn",
-        vary={"min_factor": [1.0, 2.0, -1.0], "max_factor": [0.7, 0.1]},
-        apart="min_factor=2.0 max_factor=0.1",
-    ),
-    *edges(
-        "image.random_hue",
-        [uniform(6, 8, 3, low=0, high=255)],
-        {"min_factor": 0.5, "max_factor": 1.5},
-        grad=False,
-        tolerance="drawn",
-        vary={"min_factor": [1.0, 2.0, -1.0], "max_factor": [0.7, 0.1]},
-        apart="nan0 inf0 large0 min_factor=2.0 max_factor=0.1",
-    ),
+    *jitter("brightness", apart="empty3 wide "),
+    *jitter("contrast"),
+    *jitter("saturation"),
+    *jitter("hue", apart="nan0 inf0 large0 "),
     *edges(
         "image.random_color_jitter",
         [uniform(6, 8, 3, low=0, high=255)],

@@ -4,6 +4,20 @@ from edges import edges
 from operator_cases import distinct, integers, uniform, values
 
 
+WINDOW = {"kernel": [()], "stride": [(), (1, 1), (0,)], "dilate": [(), (1, 1), (0,)], "pad": [(), (0, 1), (0,)]}
+CONVOLUTION = {
+    **WINDOW,
+    "num_filter": [0],
+    "num_group": [2],
+    "no_bias": [True],
+    "layout": ["NCHW", "NCDHW"],
+}
+CONVOLVED = {
+    "data": uniform(2, 4, 7, 6, low=-2, high=2),
+    "weight": uniform(6, 4, 3, 2, low=-2, high=2),
+    "bias": uniform(6, low=-2, high=2),
+}
+
 CASES = [
     *edges(
         "Activation",
@@ -106,42 +120,16 @@ CASES = [
     ),
     *edges(
         "Convolution",
-        {
-            "data": uniform(2, 4, 7, 6, low=-2, high=2),
-            "weight": uniform(6, 4, 3, 2, low=-2, high=2),
-            "bias": uniform(6, low=-2, high=2),
-        },
+        CONVOLVED,
         {"kernel": (3, 2), "num_filter": 6},
-        vary={
-            "kernel": [()],
-            "stride": [(), (1, 1), (0,)],
-            "dilate": [(), (1, 1), (0,)],
-            "pad": [(), (0, 1), (0,)],
-            "num_filter": [0],
-            "num_group": [2],
-            "no_bias": [True],
-            "layout": ["NCHW", "NCDHW"],
-        },
+        vary=CONVOLUTION,
         apart="ints float16",
     ),
     *edges(
         "Convolution_v1",
-        {
-            "data": uniform(2, 4, 7, 6, low=-2, high=2),
-            "weight": uniform(6, 4, 3, 2, low=-2, high=2),
-            "bias": uniform(6, low=-2, high=2),
-        },
+        CONVOLVED,
         {"kernel": (3, 2), "num_filter": 6, "stride": (2, 1), "pad": (1, 0)},
-        vary={
-            "kernel": [()],
-            "stride": [(), (1, 1), (0,)],
-            "dilate": [(), (1, 1), (0,)],
-            "pad": [(), (0, 1), (0,)],
-            "num_filter": [0],
-            "num_group": [2],
-            "no_bias": [True],
-            "layout": ["NCHW", "NCDHW"],
-        },
+        vary=CONVOLUTION,
         apart="ints float16",
     ),
     *edges(
@@ -149,10 +137,7 @@ CASES = [
         {"data": uniform(2, 4, 5, 4, low=-2, high=2), "weight": uniform(4, 3, 3, 2, low=-2, high=2)},
         {"kernel": (3, 2), "num_filter": 3},
         vary={
-            "kernel": [()],
-            "stride": [(), (1, 1), (0,)],
-            "dilate": [(), (1, 1), (0,)],
-            "pad": [(), (0, 1), (0,)],
+            **WINDOW,
             "adj": [(), (0, 0), (0,)],
             "target_shape": [(), (0,), (1,)],
             "num_filter": [0],
