@@ -341,3 +341,147 @@ def test_operators_with_a_state_keep_it_from_training_to_inference():
     executor = symbol.simple_bind(mx.cpu(), x=(2,))
     runs = [executor.forward(is_train=training)[0].asnumpy()[0] for training in (True, False, True, False)]
     assert runs == [1, 2, 3, 4]
+
+
+def convolutions():
+    x = mx.sym.Convolution(mx.sym.var("data"), num_filter=8, kernel=(3, 3), pad=(1, 1), name="c")
+    x = mx.sym.Activation(mx.sym.BatchNorm(x, name="bn", fix_gamma=False), act_type="relu")
+    return mx.sym.SoftmaxOutput(mx.sym.FullyConnected(x, num_hidden=4, name="fc"), name="softmax")
+
+
+IMAGES = (2, 3, 8, 8)
+
+
+def filled(symbol, grad_req="null", way="simple_bind"):
+    executor = symbol.simple_bind(mx.cpu(), grad_req=grad_req, data=IMAGES)
+    fill(executor, 3)
+    executor.arg_dict["fc_weight"][:] = (executor.arg_dict["fc_weight"] - 1) * 0.02
+    if way == "bind":
+        grads = executor.grad_dict if grad_req != "null" else None
+        executor = symbol.bind(mx.cpu(), executor.arg_dict, grads, grad_req, executor.aux_dict)
+    return executor
+
+
+def step_of(executor):
+    executor.forward(is_train=True)
+    executor.backward()
+    return [executor.outputs[0].asnumpy(), *(g.asnumpy() for g in executor.grad_arrays),
+            *(a.asnumpy() for a in executor.aux_arrays)]  # fmt: skip
+
+
+@pytest.fixture(params=["oneDNN", "MKLDNN", "onnxruntime", "openvino"])
+def backend(request):
+    if request.param in ("onnxruntime", "openvino"):
+        pytest.importorskip(request.param)
+        pytest.importorskip("onnx")
+    return request.param
+
+
+@pytest.mark.parametrize("way", ["bind", "simple_bind"])
+def test_symbols_for_a_backend_run_by_it_in_inference_and_train_as_they_were(backend, way):
+    plain = filled(convolutions(), "write", way)
+    changed = convolutions().optimize_for(backend)
+    assert changed.list_arguments() == convolutions().list_arguments()
+    assert changed.list_auxiliary_states() == convolutions().list_auxiliary_states()
+    assert changed.list_outputs() == convolutions().list_outputs()
+    assert changed.infer_shape(data=IMAGES) == convolutions().infer_shape(data=IMAGES)
+    executor = filled(changed, "write", way)
+
+    def check_now():
+        expected = plain.forward()[0].asnumpy()
+        np.testing.assert_allclose(executor.forward()[0].asnumpy(), expected, rtol=1e-4, atol=1e-6)
+        return expected
+
+    first = check_now()
+    prepared = prepared_of(executor)
+    assert "BatchNorm" not in operators(prepared.main) and "Convolution" not in operators(prepared.main)
+    for one, other in zip(step_of(executor), step_of(plain), strict=True):
+        np.testing.assert_array_equal(one, other)
+    after = check_now()  # the statistics have moved
+    assert not np.array_equal(first, after)
+    for each in (plain, executor):
+        each.arg_dict["fc_weight"][:] *= 0.5
+    assert not np.array_equal(check_now(), after)
+
+
+def test_folded_and_packed_weights_of_executors_are_kept_until_they_change():
+    executor = filled(convolutions().optimize_for("oneDNN"))
+    executor.forward()
+    prepared = prepared_of(executor)
+    assert "_fused_convolution" in operators(prepared.main)
+    assert not {"elemwise_mul", "rsqrt", "_pack_convolution_weight"} & set(operators(prepared.main))
+    (computed,) = prepared.prologue.computed
+    executor.forward(data=nd.ones(IMAGES))
+    assert prepared.prologue.computed[0] is computed
+    executor.arg_dict["bn_gamma"][:] = 2
+    executor.forward()
+    assert prepared.prologue.computed[0] is not computed
+
+
+def test_a_module_of_a_symbol_for_a_backend_predicts_by_it_and_trains():
+    predictions = []
+    for symbol in (convolutions(), convolutions().optimize_for("oneDNN")):
+        images = np.random.RandomState(0).rand(4, *IMAGES[1:]).astype(np.float32)
+        iterator = mx.io.NDArrayIter(images, np.arange(4), 2, label_name="softmax_label")
+        made = mx.mod.Module(symbol)
+        mx.random.seed(5)
+        made.fit(iterator, num_epoch=2, initializer=mx.init.Xavier(), optimizer_params={"learning_rate": 0.1})
+        predictions.append(made.predict(iterator).asnumpy())
+    assert "_fused_convolution" in operators(prepared_of(made._exec_group.execs[0]).main)
+    np.testing.assert_allclose(predictions[1], predictions[0], rtol=1e-4, atol=1e-6)
+    assert made._exec_group.execs[0].reshape(data=(1, 3, 8, 8), softmax_label=(1,))._optimizer is not None
+
+
+def test_the_environment_names_a_backend_for_inference_alone(monkeypatch):
+    expected = filled(convolutions()).forward()[0].asnumpy()
+    monkeypatch.setenv("MXNET_SUBGRAPH_BACKEND", "MKLDNN")
+    for way in ("bind", "simple_bind"):
+        executor = filled(convolutions(), way=way)
+        np.testing.assert_allclose(executor.forward()[0].asnumpy(), expected, rtol=1e-4, atol=1e-6)
+        assert "_fused_convolution" in operators(prepared_of(executor).main)
+        assert "_fused_convolution" in executor.get_optimized_symbol().tojson()
+        assert "Total" not in executor.debug_str()
+        trained = filled(convolutions(), "write", way)
+        np.testing.assert_array_equal(trained.forward()[0].asnumpy(), expected)  # as in MXNet
+        assert "Convolution" in operators(prepared_of(trained).main)
+    monkeypatch.setenv("MXNET_SUBGRAPH_BACKEND", "NONE")
+    np.testing.assert_array_equal(filled(convolutions()).forward()[0].asnumpy(), expected)
+    monkeypatch.setenv("MXNET_SUBGRAPH_BACKEND", "nothing")
+    for grad_req in ("null", "write"):
+        with pytest.raises(mx.MXNetError, match="'nothing' is not registered"):
+            filled(convolutions(), grad_req)
+
+
+def test_what_a_backend_of_an_executor_cannot_do_says_so():
+    changed = convolutions().optimize_for("oneDNN")
+    with pytest.raises(mx.MXNetError, match="backend 'oneDNN', whose storage isn't planned, so leave out a m"):
+        changed.simple_bind(mx.cpu(), memory_budget=10**9, data=IMAGES)
+    with pytest.raises(mx.MXNetError, match="backend 'oneDNN', whose storage isn't planned"):
+        changed.memory_plan(training=False, data=IMAGES)
+    with pytest.raises(mx.MXNetError, match="backend 'oneDNN', whose storage isn't planned"):
+        filled(changed).memory_plan()
+    assert changed.memory_plan(data=IMAGES).planned_bytes == convolutions().memory_plan(data=IMAGES).planned_bytes
+    x = mx.sym.var("x")
+    double = (mx.sym.var("x") + x).optimize_for("oneDNN")
+    with pytest.raises(mx.MXNetError, match="can't run two arguments of one name"):
+        double.bind(mx.cpu(), [nd.ones(2), nd.ones(2)])
+
+
+def test_copies_and_parts_of_symbols_for_a_backend():
+    import copy
+    import pickle
+
+    changed = convolutions().optimize_for("oneDNN")
+    expected = filled(convolutions()).forward()[0].asnumpy()
+    for other in (copy.copy(changed), copy.deepcopy(changed)):
+        assert other.list_auxiliary_states() == changed.list_auxiliary_states()
+        executor = filled(other)
+        np.testing.assert_allclose(executor.forward()[0].asnumpy(), expected, rtol=1e-4, atol=1e-6)
+    assert repr(changed) == repr(convolutions())
+    stored = pickle.loads(pickle.dumps(changed))
+    assert set(stored.list_inputs()) == set(changed.list_inputs())
+    values = filled(changed)
+    given = {**values.arg_dict, **values.aux_dict}
+    for part in (stored, changed[0], mx.sym.load_json(changed.tojson())):
+        executor = part.bind(mx.cpu(), {name: given[name] for name in part.list_arguments()}, grad_req="null")
+        np.testing.assert_allclose(executor.forward()[0].asnumpy(), expected, rtol=1e-4, atol=1e-6)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from .base import MXNetError
 from .context import Context
+from .graph.backends import Optimizer
 from .graph.compiled import CompiledProgram
 from .graph.creation import resolve_creation
 from .graph.graph import Graph, Value
@@ -51,11 +52,12 @@ class Executor:
     def __init__(
         self, handle: Any, symbol: Any, ctx: Context, grad_req: Any, group2ctx: dict[str, Context] | None,
         args: Sequence[NDArray] = (), grads: Sequence[NDArray | None] = (), aux: Sequence[NDArray] = (),
-        asked: Limits | None = None, inputs: Collection[str] | None = None,
+        asked: Limits | None = None, inputs: Collection[str] | None = None, optimizer: Optimizer | None = None,
     ):  # fmt: skip
         """Use `Symbol.bind` or `Symbol.simple_bind`; handle has no meaning here.
 
         inputs: names of the arguments that change from run to run; None: not known, see `list_likely_parameters`.
+        optimizer: what runs in inference, by a transform of the graph; None: the exact passes, with planned storage.
         Raises: MXNetError if shapes contradict each other, or the budget asked for can't be met.
         """
         self._symbol = symbol.__copy__()
@@ -84,6 +86,7 @@ class Executor:
         self._random_state: Tensor | None = None
         self._asked = asked or Limits()
         self._given_inputs = inputs
+        self._optimizer = optimizer
         self._plans: dict[tuple[bool, tuple[bool, ...], bool], CompiledProgram | None] = {}
         #: what takes the gradient of an argument, by name, in place of its array, and may change the argument at once
         self._update: Callable[[str, NDArray], None] | None = None
@@ -100,7 +103,12 @@ class Executor:
             parameters = set(self._names) - self._changing()
             apart = sum(bound._data.nbytes for bound, _ in self._inputs)
             planner = partial(_plan_forward, self._program.graph, parameters, self._asked, apart)
-            self._inference = OptimizedGraph(self._program.graph, parameters, planner=planner)
+            transform = None if self._optimizer is None else self._optimizer.transform
+            self._inference = OptimizedGraph(self._program.graph, parameters, transform, planner)
+        elif self._optimizer is not None:
+            raise MXNetError(
+                f"bind: the backend {self._optimizer.name!r} can't run two arguments of one name: {self._names}."
+            )
         self._states: dict[Any, dict[str, Any]] = {}
         self._device = self._ctx.torch_device
         self._loss_heads = [value.is_loss for value in graph.outputs]
@@ -505,7 +513,7 @@ class Executor:
         ]
         executor = type(self)(
             None, self._symbol, self._ctx, self._grad_req, self._group2ctx, args, grads, aux, self._asked,
-            self._given_inputs,
+            self._given_inputs, self._optimizer,
         )  # fmt: skip
         executor._monitor = self._monitor
         return executor
@@ -526,8 +534,12 @@ class Executor:
         return zeros(shape, old._ctx, old._data.dtype)
 
     def get_optimized_symbol(self) -> Any:
-        """The symbol as it is executed."""
-        return type(self._symbol)(self._program.graph)
+        """The symbol as it is executed: in inference, where a backend runs it."""
+        graph = self._program.graph
+        if self._optimizer is not None:
+            kinds = [DTYPE_NAMES[bound._data.dtype] for bound, _ in self._inputs]
+            graph = self._optimizer.changed(graph, dict(zip(self._names, kinds, strict=True)), None)
+        return type(self._symbol)(graph)
 
     def memory_plan(self, optimizer: Any = None, budget: Any = None, recompute: bool | None = None) -> Any:
         """The storage that a training step of this executor needs, or a forward pass where no gradient is wanted.
@@ -541,6 +553,10 @@ class Executor:
         shapes = {name: array.shape for name, array in zip(self._arg_names, self.arg_arrays, strict=True)}
         dtypes = {name: array._data.dtype for name, array in zip(self._arg_names, self.arg_arrays, strict=True)}
         training = bool(self._wanted)
+        if self._optimizer is not None and not training:
+            raise MXNetError(
+                f"memory_plan: inference is run by the backend {self._optimizer.name!r}, whose storage isn't planned."
+            )
         inputs = self._changing()
         if self._given_inputs is None:
             inputs -= set(self._wanted)
@@ -548,7 +564,9 @@ class Executor:
         return plan_symbol(self._symbol, training, self._reqs, optimizer, asked, dtypes, shapes, inputs)
 
     def debug_str(self) -> str:
-        """The nodes and the planned storage of their results, as text."""
+        """The nodes and the planned storage of their results, as text; without storage where a backend runs them."""
+        if self._optimizer is not None and not self._wanted:
+            return str(self._symbol.debug_str())
         planned = self.memory_plan().planned_bytes
         return self._symbol.debug_str() + f"Total {planned >> 20} MB allocated\n"
 
@@ -771,12 +789,28 @@ def _make_executor(
 ) -> Executor:  # fmt: skip
     """An executor of the class that these arrays need.
 
-    Raises: MXNetError for a memory budget, or recompute=True, where storage is sparse.
+    Raises: MXNetError for a memory budget, recompute=True or a backend where storage is sparse, and for a memory budget
+        with a backend.
     """
+    from .symbol.backends import OptimizedSymbol, backend_of_environment
+
+    if isinstance(symbol, OptimizedSymbol):
+        symbol, optimizer = symbol.source, symbol.optimizer
+    else:
+        optimizer = backend_of_environment(symbol)
+        if any(req != "null" for req in reqs):  # as in MXNet: for inference alone
+            optimizer = None
+    if optimizer is not None and asked.budget is not None:
+        raise MXNetError(
+            f"bind: inference is run by the backend {optimizer.name!r}, whose storage isn't planned, so leave out "
+            f"{asked.given}."
+        )
     known = {name: array.stype for name, array in zip(symbol.list_arguments(), args, strict=True)}
     stypes = [*infer_stypes(symbol.graph, known).values(), *(grad.stype for grad in grads if grad is not None)]
     if all(stype == "default" for stype in stypes):
-        return Executor(None, symbol, ctx, reqs, group2ctx, args, grads, aux, asked, inputs)
+        return Executor(None, symbol, ctx, reqs, group2ctx, args, grads, aux, asked, inputs, optimizer)
+    if optimizer is not None:
+        raise MXNetError(f"bind: the backend {optimizer.name!r} can't run on sparse arrays; bind dense ones.")
     from .sparse_executor import SparseExecutor
 
     if asked.budget is not None or asked.recompute:

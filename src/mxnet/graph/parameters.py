@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from .graph import Graph
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # mxnet.visualization, which takes PARAMETER_INPUTS, does without torch
+    from .graph import Graph
 
 #: inputs of operators that are parameters of layers
 PARAMETER_INPUTS = frozenset({"weight", "bias", "gamma", "beta", "parameters"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -45,7 +46,104 @@ def optimize_symbol(
     changed = optimizer.changed(graph, dtypes, arrays.keys() if fixed else None)
     if fixed and isinstance(args, dict) and arrays:
         changed = _with_computed(changed, arrays, args, aux)
-    return type(symbol)(changed)
+    elif optimizer.transform is not None:
+        return OptimizedSymbol(changed, Symbol(optimizer.rewrite(graph)), optimizer)
+    return Symbol(changed)
+
+
+class OptimizedSymbol(Symbol):
+    """A symbol changed for a backend, whose executors know what it was before.
+
+    It has the arguments and auxiliary states of that symbol. Its executors run what the backend makes of them in
+    inference, where shapes are known and parameters are kept in the form that it wants, and train the symbol as it was.
+    What is composed with it or loaded from its JSON is the changed graph alone.
+    """
+
+    __slots__ = ("_source", "optimizer")
+
+    def __init__(self, handle: Any, source: Symbol | None = None, optimizer: Optimizer | None = None):
+        """
+        Args:
+            handle: the changed graph.
+            source: the symbol before.
+            optimizer: what changed it; None for parts of the changed graph, which are symbols as any other.
+        """
+        super().__init__(handle)
+        self._source = source
+        self.optimizer = optimizer
+
+    @property
+    def source(self) -> Symbol:
+        """The symbol before, or for parts of the changed graph the same as a plain symbol."""
+        return Symbol(self.graph) if self._source is None else self._source
+
+    def __repr__(self) -> str:
+        return repr(self.source) if self._source is not None else repr(Symbol(self))
+
+    def __copy__(self) -> Symbol:
+        return OptimizedSymbol(self, self._source, self.optimizer)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Symbol:
+        if self._source is None:
+            return Symbol(self).__deepcopy__(memo)
+        return OptimizedSymbol(self, self._source.__deepcopy__(memo), self.optimizer)
+
+    def __setstate__(self, state: dict[str, str]) -> None:
+        super().__setstate__(state)
+        self._source = self.optimizer = None
+
+    def list_arguments(self) -> list[str]:
+        """Names of the arguments, those of the symbol before."""
+        return self.source.list_arguments()
+
+    def list_auxiliary_states(self) -> list[str]:
+        """Names of the auxiliary states, those of the symbol before."""
+        return self.source.list_auxiliary_states()
+
+    def list_inputs(self) -> list[str]:
+        """Names of all variables, those of the symbol before."""
+        return self.source.list_inputs()
+
+    def list_outputs(self) -> list[str]:
+        """Names of the outputs, those of the symbol before."""
+        return super().list_outputs() if self._source is None else self._source.list_outputs()
+
+    def infer_shape(self, *args: Any, **kwargs: Any) -> tuple[Any, Any, Any]:
+        """As of the symbol before."""
+        return self.source.infer_shape(*args, **kwargs)
+
+    def infer_shape_partial(self, *args: Any, **kwargs: Any) -> tuple[Any, Any, Any]:
+        """As of the symbol before."""
+        return self.source.infer_shape_partial(*args, **kwargs)
+
+    def _infer_dtypes(self, args: Any, kwargs: dict[str, Any], default: str | None) -> tuple[Any, Any, Any]:
+        return self.source._infer_dtypes(args, kwargs, default)
+
+    def memory_plan(self, training: bool = True, *args: Any, **kwargs: Any) -> Any:
+        """As of the symbol before, for training; MXNetError for inference, whose storage the backend decides about."""
+        if not training and self.optimizer is not None:
+            raise MXNetError(
+                f"memory_plan: inference is run by the backend {self.optimizer.name!r}, whose storage isn't planned; "
+                "ask the symbol before optimize_for."
+            )
+        return self.source.memory_plan(training, *args, **kwargs)
+
+
+def backend_of_environment(symbol: Symbol) -> Optimizer | None:
+    """What the environment variable MXNET_SUBGRAPH_BACKEND names; None without it, and for "NONE".
+
+    Raises: MXNetError if there is no such backend, or it changes what the arguments of the symbol are.
+    """
+    name = os.environ.get("MXNET_SUBGRAPH_BACKEND", "").strip()
+    if name in ("", "NONE"):
+        return None
+    optimizer = Optimizer(name, {})
+    if optimizer.rewrite(symbol.graph) is not symbol.graph or optimizer.transform is None:
+        raise MXNetError(
+            f"MXNET_SUBGRAPH_BACKEND={name}: it has passes that change the graph also for training; call "
+            f"Symbol.optimize_for({name!r}) and bind what that returns."
+        )
+    return optimizer
 
 
 def _by_name(given: Any, names: list[str], what: str) -> dict[str, NDArray]:

@@ -562,7 +562,11 @@ class Symbol:
         self, backend: str, args: Any = None, aux: Any = None, ctx: Context | None = None, shape_dict: Any = None,
         type_dict: Any = None, stype_dict: Any = None, skip_infer: bool = False, **kwargs: Any,
     ) -> Symbol:  # fmt: skip
-        """The symbol changed for a backend, for inference.
+        """The symbol changed for a backend, for inference; bound for training, it trains as it was.
+
+        Arguments and auxiliary states stay the same, and so do the names of outputs. Its executors keep what depends on
+        parameters, such as folded and packed weights, until they change. That holds for what is returned here: JSON
+        files, and symbols composed with it, have the changed graph alone.
 
         Args:
             backend: "oneDNN" (also "MKLDNN", "fuse"): mxnext's own fusing passes; "inductor", "onnxruntime",
