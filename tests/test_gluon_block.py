@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 import warnings
 
@@ -163,6 +164,7 @@ def test_a_plan_of_a_traced_forward_is_for_the_shapes_and_mode_it_is_asked_for()
         (lambda x: x + nd.array([1.0, 2.0]), "made outside"),
         (lambda x: x.__iadd__(x), "in-place"),
         (lambda x: x.__setitem__(0, 1), "assignment"),
+        (lambda x: x.copyto(nd.zeros((2,))), "copyto"),
     ],
 )
 def test_traced_forward_refuses_what_a_graph_cannot_hold_and_names_the_line(body, what):
@@ -456,6 +458,85 @@ def test_a_traced_forward_may_make_constant_arrays():
     net = Shifted()
     net.hybridize()
     assert net(mx.nd.zeros((2, 3))).asnumpy().tolist() == [[5, 6, 7], [5, 6, 7]]
+
+
+@pytest.mark.parametrize("options", [{}, {"static_alloc": True}])
+def test_a_graph_follows_changes_of_blocks_inside(options):
+    inner, net = mx.gluon.nn.HybridSequential(), mx.gluon.nn.HybridSequential()
+    inner.add(mx.gluon.nn.Dense(2, in_units=2))
+    net.add(mx.gluon.nn.Dense(2, in_units=2), inner)
+    net.initialize()
+    net.hybridize(**options)
+    x = mx.nd.ones((3, 2))
+    assert net(x).shape == (3, 2)
+    inner.add(mx.gluon.nn.Dense(5, in_units=2))
+    inner[1].initialize()
+    expected = inner(net[0](x)).asnumpy()
+    np.testing.assert_array_equal(net(x).asnumpy(), expected)
+    assert net.memory_plan(x).parameter_bytes == sum(p.data().size * 4 for p in net.collect_params().values())
+    op = net._cached_op
+    mx.gluon.nn.Dense(3)  # other blocks don't matter
+    net(x)
+    assert net._cached_op is op
+
+
+@pytest.mark.parametrize("kind", ["symbols", "traced"])
+@pytest.mark.parametrize("options", [{}, {"static_alloc": True}])
+def test_outputs_may_hold_none(kind, options):
+    class Symbols(mx.gluon.HybridBlock):
+        def hybrid_forward(self, F, x, which):
+            return (None, [x * 2, None]) if which is None else None
+
+    class Arrays(mx.gluon.HybridBlock):
+        def forward(self, x, which):
+            return (None, [x * 2, None]) if which is None else None
+
+    block = Symbols() if kind == "symbols" else Arrays()
+    block.hybridize(**options)
+    first, (second, third) = block(mx.nd.ones(2), None)
+    assert first is None and third is None and second.asnumpy().tolist() == [2, 2]
+    other = Symbols() if kind == "symbols" else Arrays()
+    other.hybridize(**options)
+    with pytest.raises(ValueError, match="returns None; a hybridized block must return an array"):
+        other(mx.nd.ones(2), mx.nd.ones(2))
+
+
+@pytest.mark.parametrize("hybridize", [False, True])
+def test_copies_of_a_network_train_on_their_own(hybridize):
+    net = small_net()
+    net.initialize()
+    x = nd.array(np.random.RandomState(0).rand(3, 4))
+    net(x)
+    if hybridize:
+        net.hybridize(static_alloc=True)
+        net(x)
+    before = net[0].weight.data().asnumpy()
+    for other in (copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
+        trainer = gluon.Trainer(other.collect_params(), "sgd", {"learning_rate": 1})
+        with autograd.record():
+            loss = (other(x) ** 2).sum()
+        loss.backward()
+        trainer.step(1)
+        assert (other[0].weight.data().asnumpy() != before).any()
+        np.testing.assert_array_equal(net[0].weight.data().asnumpy(), before)
+
+
+def test_symbols_are_no_numbers():
+    class Takes(mx.gluon.HybridBlock):
+        def __init__(self, what):
+            super().__init__()
+            self._what = what
+
+        def hybrid_forward(self, F, x):
+            return x * self._what(F.sum(x))
+
+    for what in (float, int, np.asarray, range):
+        block = Takes(what)
+        block.hybridize()
+        with pytest.raises(mx.MXNetError, match=r"test_gluon_block\.py:\d+: a symbol has no values; .*where") as caught:
+            block(mx.nd.ones(2))
+        assert isinstance(caught.value, TypeError)  # as in MXNet 1.9.1
+    assert (np.float32(2) * mx.sym.var("x")).list_arguments() == ["x"]
 
 
 def test_what_a_graph_cannot_hold_is_refused_with_file_line_and_remedy():

@@ -51,6 +51,10 @@ class NotImplementedForSymbol(MXNetError):
         )
 
 
+class NoNumberOfSymbol(NotImplementedForSymbol, TypeError):
+    """A Symbol was used as a number or array; Python's own type for that is TypeError."""
+
+
 class NotSupportedForSparseNDArray(MXNetError):
     """A method of NDArray was called on a sparse array, which does not have it."""
 

@@ -106,9 +106,8 @@ def _flatten(args: Any, kind: str) -> tuple[list[Any], Any]:
 
 
 def _regroup(flat: list[Any], structure: Any) -> Any:
-    """The nested lists again; takes what it uses from flat."""
+    """The nested lists again; takes what it uses from flat, in which there is nothing for None."""
     if structure == -1:
-        flat.pop(0)
         return None
     if isinstance(structure, int):
         if structure == 0:
@@ -372,8 +371,9 @@ _NO_INPUT = (
 #: what a HybridBlock keeps of its graph, and how it runs
 _GRAPH_STATE = (
     "_active", "_flags", "_optimizers", "_rewritten", "_cached_graph", "_cached_op", "_cached_inputs", "_traces",
-    "_in_format", "_out_format",
+    "_in_format", "_out_format", "_graph_of",
 )  # fmt: skip
+_structure_changes = 0  # how often any HybridBlock has got a child or a parameter
 _MAX_TRACES = 64  # graphs kept for different shapes by a block whose forward method is traced
 
 
@@ -398,10 +398,33 @@ class HybridBlock(Block):
         self._optimizers: list[Optimizer] = []
         self._rewritten: Symbol | None = None
         self._traces: OrderedDict[Any, tuple[Any, ...]] = OrderedDict()
+        #: what the graph was made of: the number of changes to any block by then, and all blocks and parameters
+        self._graph_of: tuple[int, Any] | None = None
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
-        if isinstance(value, HybridBlock):
+        if isinstance(value, HybridBlock | Parameter):
+            self._change_structure()
+
+    def _change_structure(self) -> None:
+        """Children or parameters have changed: graphs of this block, and of others that hold it, no longer hold."""
+        global _structure_changes  # one counter, so that a call of a block that hasn't changed looks at one number
+        _structure_changes += 1
+        self._clear_cached_op()
+
+    def _structure(self) -> tuple[Any, ...]:
+        """All parameters and blocks in here, as they are nested."""
+        inside = [(child, child._structure()) for child in self._children.values()]  # type: ignore[attr-defined]
+        return tuple(self._reg_params.values()), tuple(inside)
+
+    def _drop_outdated_graph(self) -> None:
+        """Forget the graph if a block inside has got other children or parameters since it was made."""
+        made_of = self._graph_of
+        if made_of is None or made_of[0] == _structure_changes:
+            return
+        if made_of[1] == self._structure():
+            self._graph_of = _structure_changes, made_of[1]
+        else:
             self._clear_cached_op()
 
     def register_child(self, block: Block, name: str | None = None) -> None:
@@ -416,7 +439,7 @@ class HybridBlock(Block):
                 "Sequential, please try HybridSequential instead."
             )
         super().register_child(block, name)
-        self._clear_cached_op()
+        self._change_structure()
 
     def hybridize(
         self, active: bool = True, backend: str | None = None, clear: bool = True, static_alloc: bool = False,
@@ -605,7 +628,9 @@ class HybridBlock(Block):
 
     def _get_graph(self, *args: Any) -> tuple[Any, ...]:
         """The input variables and the output symbol; built once."""
+        self._drop_outdated_graph()
         if not self._cached_graph:
+            made_of = _structure_changes, self._structure()
             flat, self._in_format = _flatten(args, "input")
             if all(item is None for item in flat):
                 raise ValueError(_NO_INPUT)
@@ -614,12 +639,16 @@ class HybridBlock(Block):
             if self._traces_forward:
                 out = trace_forward(self, args, flat, inputs)
             else:
-                grouped = _regroup(list(inputs), self._in_format)
+                grouped = _regroup([item for item in inputs if item is not None], self._in_format)
                 params = {name: parameter.var() for name, parameter in self._reg_params.items()}
                 with self.name_scope():
                     out = self.hybrid_forward(symbol, *grouped, **params)
             outputs, self._out_format = _flatten(out, "output")
+            outputs = [item for item in outputs if item is not None]
+            if not outputs:
+                raise ValueError(f"{type(self).__name__} returns {out!r}; a hybridized block must return an array.")
             self._cached_graph = [item for item in inputs if item is not None], symbol.Group(outputs)
+            self._graph_of = made_of
         return self._cached_graph
 
     def _build_cache(self, *args: Any) -> None:
@@ -673,6 +702,7 @@ class HybridBlock(Block):
             self._cached_graph, self._cached_op, self._cached_inputs, self._in_format, self._out_format = state
 
     def _call_cached_op(self, *args: Any) -> Any:
+        self._drop_outdated_graph()
         if self._traces_forward:
             self._select_trace(args)
         elif self._cached_op is None:

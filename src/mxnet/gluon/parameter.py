@@ -206,6 +206,11 @@ class Parameter:
         self._data = [data.copyto(context) for context in contexts]
         self._init_grad()
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if self._data is not None and self._grad is not None:  # a copy has gradients of its own
+            autograd.mark_variables(self._data, self._grad, self.grad_req)
+
     def _init_grad(self) -> None:
         if self.grad_req == "null":
             self._grad = None

@@ -467,6 +467,8 @@ class NDArray:
         STATE_ASSIGNED.add(self)
 
     def _assign_all(self, source: NDArray) -> None:
+        if STATE.tracer is not None:
+            STATE.tracer.refuse("copyto another array", "return the array, or use the operator identity")
         if STATE.recording and self._node is not None:
             raise MXNetError(IN_GRAPH)
         if STATE.recording and source._node is not None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..attribute import AttrScope
-from ..base import MXNetError, NotImplementedForSymbol, _Null
+from ..base import MXNetError, NoNumberOfSymbol, NotImplementedForSymbol, _Null
 from ..context import Context
 from ..graph.graph import USER_ATTRIBUTES, Graph, Node, Value, hint_init, make_variable
 from ..graph.infer import infer_dtypes, infer_shapes, is_known
@@ -462,6 +462,20 @@ class Symbol:
 
     def __bool__(self) -> bool:
         raise NotImplementedForSymbol("__bool__", "bool")
+
+    __array_ufunc__ = None  # NumPy's numbers leave arithmetic to the symbol
+
+    def __float__(self) -> float:
+        raise NoNumberOfSymbol("__float__", "float")
+
+    def __int__(self) -> int:
+        raise NoNumberOfSymbol("__int__", "int")
+
+    def __index__(self) -> int:
+        raise NoNumberOfSymbol("__index__", "index")
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        raise NoNumberOfSymbol("__array__", "numpy.asarray")
 
     def wait_to_read(self) -> None:
         """Only arrays have this."""
