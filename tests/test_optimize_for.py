@@ -701,6 +701,20 @@ def test_inductor_compiles_a_network():
     close(net(x), expected)
 
 
+def test_inductor_takes_arrays_of_the_cpu_alone(monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name: f"/bin/{name}")
+    monkeypatch.setattr(inductor, "_compiled", lambda forward, examples: lambda tensors: forward(*tensors))
+    symbol = mx.sym.FullyConnected(mx.sym.var("data"), mx.sym.var("w"), no_bias=True, num_hidden=2)
+    shapes, dtypes = {"data": (5, 3), "w": (2, 3)}, {"data": "float32", "w": "float32"}
+    compile_ = get_backend("inductor").compile
+    with pytest.raises(MXNetError, match="'w' is on meta; it compiles for the CPU alone"):
+        compile_(symbol.graph, shapes, dtypes, {"w": torch.ones(2, 3, device="meta")})
+    run = compile_(symbol.graph, shapes, dtypes, {"w": torch.ones(2, 3)})
+    assert run([torch.ones(5, 3)])[0].tolist() == [[3.0, 3.0]] * 5
+    with pytest.raises(MXNetError, match="'data' is on meta"):
+        run([torch.ones(5, 3, device="meta")])
+
+
 @pytest.mark.slow
 def test_inductor_compiles_several_results_in_half_precision():
     if not any(map(shutil.which, inductor._compilers())):

@@ -331,6 +331,20 @@ def test_what_can_not_be_recorded_runs_as_without_and_is_named(recorder):
     assert "while_loop" in reason and "can't be written down" in reason
 
 
+def test_of_a_recording_that_fails_the_first_error_is_told(recorder, monkeypatch):
+    def record(self, run, generators):
+        try:
+            raise MXNetError("Error in operator fc: not permitted")
+        finally:
+            raise RuntimeError("the recording can't be ended")
+
+    monkeypatch.setattr(recorder, "record", record)
+    net, (x,) = network(**STATIC), batches(1)
+    with pytest.warns(UserWarning, match="Error in operator fc: not permitted"):
+        net(x)
+    assert net.cache_info()["not_recorded"] == ["recording failed: Error in operator fc: not permitted"]
+
+
 @pytest.mark.parametrize("error", [RuntimeError("operation not permitted"), MXNetError("Error in operator x")])
 def test_a_recording_that_fails_is_told_and_the_graph_runs(recorder, error):
     expected = train(network(static_alloc=True), 2)
@@ -401,3 +415,64 @@ def test_the_generator_of_the_device_is_registered_once_recording_has_succeeded(
     with pytest.warns(UserWarning, match="not permitted"), autograd.record():
         net(x)
     assert len(seen) == 1 and seen[0] is not own
+
+
+def test_cuda_graphs_are_recorded_as_torch_prescribes(monkeypatch):
+    """With stand-ins for what torch.cuda gives: the order of calls, one pool, the stream given back after errors."""
+    calls, streams = [], ["default"]
+
+    class Stream:
+        def __init__(self, device):
+            self.device = device
+
+        def wait_stream(self, other):
+            calls.append(("side waits for", other))
+
+    class Current(str):
+        def wait_stream(self, other):
+            calls.append((self, "waits for side"))
+
+    class On:
+        def __init__(self, stream):
+            self.stream = stream
+
+        def __enter__(self):
+            self.before = list(streams)
+            streams.append(self.stream)
+
+        def __exit__(self, *error):
+            streams[:] = self.before
+
+    class Graph:
+        def register_generator_state(self, generator):
+            calls.append("register")
+
+    class Capture:
+        def __init__(self, graph, pool, stream, capture_error_mode):
+            calls.append(("capture", pool, capture_error_mode))
+            assert streams[-1] is stream
+
+        def __enter__(self):
+            streams.append("captured")
+
+        def __exit__(self, *error):
+            if error[0] is not None:
+                raise RuntimeError("capture failed")  # torch's then leaves its stream current
+            streams.pop()
+
+    for name, value in (
+        ("Stream", Stream), ("current_stream", lambda device: Current("default")), ("stream", On), ("CUDAGraph", Graph),
+        ("graph", Capture), ("graph_pool_handle", lambda: "pool"),
+    ):  # fmt: skip
+        monkeypatch.setattr(torch.cuda, name, value)
+    recorder = replay.CudaRecorder(torch.device("cuda", 0))
+    recorder.warm_up(lambda: calls.append(("run", type(streams[-1]))))
+    assert calls == [("side waits for", "default"), *[("run", Stream)] * 3, ("default", "waits for side")]
+    calls.clear()
+    for _ in range(2):
+        graph, result = recorder.record(lambda: streams[-1], [torch.Generator()])
+        assert isinstance(graph, Graph) and result == "captured" and streams == ["default"]
+    assert calls == ["register", ("capture", "pool", "thread_local")] * 2
+    with pytest.raises(RuntimeError, match="capture failed"):
+        recorder.record(lambda: 1 / 0, [])
+    assert streams == ["default"]

@@ -254,8 +254,11 @@ class Replay:
         if self._compiled.has_backward:
             self._backward, self._gradients = recorder.record(lambda: self._run_backward(kept, generator), generators)
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, error: BaseException) -> None:
         """Run as usual from now on."""
+        # where the run failed, ending the recording fails, too
+        while error.__context__ is not None and not isinstance(error, MXNetError):
+            error = error.__context__
         self._forward = self._backward = None
         self._inputs, self._outputs, self._heads, self._gradients = [], [], [], {}
         self.reason = f"recording failed: {error}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -55,9 +55,10 @@ class Inductor:
     ) -> Callable[[Sequence[Tensor]], list[Tensor]]:  # fmt: skip
         """A function from the graph's variables without constants, in order, to its outputs.
 
-        Raises: MXNetError if there is no C++ compiler, or the graph can't be compiled.
+        Raises: MXNetError if there is no C++ compiler, the graph can't be compiled, or a constant isn't on the CPU.
         """
         self.check()
+        _check_devices(constants.items())
         program = Program(graph)
         names = [name for name in program.variables if name not in constants]
 
@@ -70,9 +71,20 @@ class Inductor:
             function = _compiled_or_error(forward, examples)
 
         def run(tensors: Sequence[Tensor]) -> list[Tensor]:
+            _check_devices(zip(names, tensors, strict=True))
             return list(function([tensor.contiguous() for tensor in tensors]))
 
         return run
+
+
+def _check_devices(tensors: Iterable[tuple[str, Tensor]]) -> None:
+    """Raise MXNetError if a tensor isn't on the CPU: the code compiled would read its address."""
+    for name, tensor in tensors:
+        if tensor.device.type != "cpu":
+            raise MXNetError(
+                f"backend 'inductor': {name!r} is on {tensor.device}; it compiles for the CPU alone. On a GPU use "
+                "backend='tensorrt', or hybridize(static_alloc=True, static_shape=True)."
+            )
 
 
 def _compilers() -> list[str]:
