@@ -290,6 +290,37 @@ def test_a_bucket_over_the_budget_leaves_the_others_as_they_are():
     assert module.get_outputs()[0].shape == (8, 10)
 
 
+def test_a_module_that_cannot_be_reshaped_within_its_budget_stays_as_it_is():
+    x = mx.sym.FullyConnected(mx.sym.var("data"), num_hidden=10, name="fc")
+    module = mx.mod.Module(mx.sym.SoftmaxOutput(x, name="softmax"), memory_budget=10_000)
+    module.bind([("data", (8, 4))], [("softmax_label", (8,))])
+    module.init_params()
+    small, large = (mx.io.DataBatch([nd.ones((rows, 4))], [nd.zeros((rows,))]) for rows in (8, 1000))
+    module.forward_backward(small)
+    expected = module.get_outputs()[0].asnumpy()
+    for step in (
+        lambda: module.reshape([("data", (1000, 4))], [("softmax_label", (1000,))]), lambda: module.forward(large),
+    ):  # fmt: skip
+        with pytest.raises(mx.MXNetError, match="a memory budget of 10,000 bytes can't be met; the smallest possible"):
+            step()
+        module.forward_backward(small)
+        np.testing.assert_array_equal(module.get_outputs()[0].asnumpy(), expected)
+
+
+def test_a_block_without_a_plan_refuses_budgets_at_its_first_call():
+    class Masked(gluon.HybridBlock):
+        def hybrid_forward(self, F, data, index):
+            return F.contrib.boolean_mask(data, index)
+
+    net, given = Masked(), (nd.ones((3, 2)), nd.array([1, 0, 1]))
+    for budget in (10**9, 0.5):
+        net.hybridize(static_alloc=True, memory_budget=budget)
+        with pytest.raises(mx.MXNetError, match="depends on values"):
+            net(*given)
+    net.hybridize(static_alloc=True)
+    assert net(*given).shape == (2, 2)
+
+
 @pytest.mark.parametrize("recompute", [None, True])
 @pytest.mark.parametrize("name", [name for name in NETWORKS if name != "lenet"])
 @settings(max_examples=12, deadline=None)

@@ -13,8 +13,6 @@ from ..base import MXNetError
 from ..graph.graph import Graph
 from ..graph.planned import OverBudget, Planned, plan
 
-_MIRRORS = {"": None, "0": False, "false": False, "1": True, "true": True}
-
 
 @dataclass(frozen=True)
 class Limits:
@@ -89,13 +87,14 @@ def _number(text: str) -> int | float | None:
 
 
 def _recompute_of_environment() -> bool | None:
-    text = os.environ.get("MXNET_BACKWARD_DO_MIRROR", "").strip().lower()
-    if text not in _MIRRORS:
+    text = os.environ.get("MXNET_BACKWARD_DO_MIRROR", "").strip()
+    try:
+        return bool(int(text)) if text else None
+    except ValueError:
         raise MXNetError(
             f"MXNET_BACKWARD_DO_MIRROR={text}; expected 0 (nothing is computed again), 1 (all that is cheap is), or "
             "that it isn't set (what costs next to nothing is)."
-        )
-    return _MIRRORS[text]
+        ) from None
 
 
 def heads_given(graph: Graph) -> list[bool]:
