@@ -339,8 +339,9 @@ def test_tensorrt_says_what_is_missing(monkeypatch):
     net.initialize()
     x = mx.nd.ones((1, 3))
     monkeypatch.setattr(runtime, "get_available_providers", lambda: ["CPUExecutionProvider"])
-    with pytest.raises(MXNetError, match=r"no TensorrtExecutionProvider \(it has CPUExec.*'mxnext\[tensorrt\]'"):
-        net.optimize_for(x, backend="tensorrt")
+    for name in ("tensorrt", "TensorRT"):
+        with pytest.raises(MXNetError, match=r"no TensorrtExecutionProvider \(it has CPUExec.*'mxnext\[tensorrt\]'"):
+            net.optimize_for(x, backend=name)
     monkeypatch.setattr(runtime, "get_available_providers", lambda: ["TensorrtExecutionProvider"])
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(MXNetError, match=r"'tensorrt' needs an NVIDIA GPU.*Use 'onnxruntime'"):

@@ -27,6 +27,7 @@ _KNOWN = {
     "onnxruntime": "mxnet.onnx.backends.onnxruntime:OnnxRuntime",
     "openvino": "mxnet.onnx.backends.openvino:OpenVino",
     "tensorrt": "mxnet.onnx.backends.tensorrt:TensorRT",
+    "TensorRT": "mxnet.onnx.backends.tensorrt:TensorRT",  # its name in MXNet
 }
 _backends: dict[str, Backend] = {}
 _passes: dict[str, list[Pass]] = {}
