@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable, Sequence
+from functools import lru_cache
+from types import CodeType, FunctionType
 from typing import Any
 
 import torch
@@ -10,6 +13,7 @@ from torch import Tensor
 
 from ..base import MXNetError
 from .lowering import Instruction, LoweredProgram
+from .templates import Names
 from .unused_heads import without_heads
 
 _CAUGHT = (RuntimeError, IndexError, TypeError, ValueError, NotImplementedError, AssertionError)
@@ -139,7 +143,7 @@ def _functions(
     their lines runs."""
     made = []
     for begin in range(0, len(instructions), _CHUNK):
-        names: dict[str, Any] = {}
+        names = Names()
         lines = ["def run(v, generator, states, stores, targets):"]
         places: dict[int, Instruction] = {}
         for instruction, over in zip(
@@ -158,9 +162,18 @@ def _functions(
                 lines.append("    generator.set_state(state)")
             if over:
                 lines.append(f"    {' = '.join(f'v[{value}]' for value in over)} = None")
-        exec(compile("\n".join(lines), "<plan>", "exec"), names)  # noqa: S102  # nothing in the text comes from a file
-        made.append((names["run"], places))
+        variables = {"__builtins__": builtins, **names.objects}
+        made.append((FunctionType(_code("\n".join(lines)).replace(), variables), places))
     return made
+
+
+@lru_cache(maxsize=64)
+def _code(text: str) -> CodeType:
+    """The code of the function that a text defines: programs that differ in sizes alone share it.
+
+    Copies are run: CPython notes in it how the globals of a function lie.
+    """
+    return next(item for item in compile(text, "<plan>", "exec").co_consts if isinstance(item, CodeType))
 
 
 @torch.no_grad()

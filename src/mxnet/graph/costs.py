@@ -25,9 +25,15 @@ _PRODUCTS = {
 
 def is_view(lowered: LoweredProgram, instruction: Instruction) -> bool:
     """Whether all that an instruction gives are windows on what it reads."""
-    sources = {lowered.storage_of[value] for value in instruction.reads}
-    made = instruction.made
-    return bool(made) and not instruction.writes and all(lowered.storage_of[value] in sources for value in made)
+    if instruction.writes:
+        return False
+    storage_of, found = lowered.storage_of, False
+    for value in instruction.outputs:
+        if value is not None:
+            storage, found = storage_of[value], True
+            if not any(storage_of[read] == storage for read in instruction.reads):
+                return False
+    return found
 
 
 def is_cheap(lowered: LoweredProgram, instruction: Instruction) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import gc
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 
 import torch
@@ -38,7 +40,8 @@ class Planned:
     def compiled(self) -> CompiledProgram:
         """The program made ready to run."""
         hold_freed_memory()
-        return CompiledProgram(self.chosen.program)
+        with no_garbage_collection():
+            return CompiledProgram(self.chosen.program)
 
 
 class OverBudget(Exception):
@@ -50,6 +53,21 @@ class OverBudget(Exception):
         self.smallest = smallest
 
 
+@contextmanager
+def no_garbage_collection() -> Iterator[None]:
+    """Python looks for no garbage meanwhile: planning makes tens of thousands of objects that stay, which would start
+    searches through all objects of the process, each a tenth of a second and more."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+@no_garbage_collection()
 def plan(
     program: Program, shapes: Mapping[str, tuple[int, ...]], dtypes: Mapping[str, str], *, training: bool,
     wanted: Sequence[str] = (), device: torch.device | None = None, heads: Sequence[bool] | None = None,

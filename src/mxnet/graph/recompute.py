@@ -61,6 +61,7 @@ class Forward:
                     self.fixed.add(storage)
         read = {storage_of[v] for i in lowered.instructions[lowered.num_forward :] for v in i.reads}
         self.needed = [storage for storage in self.makers if storage in read]
+        self.divided: dict[float, tuple[set[int], dict[int, int]]] = {}  # what `keep_costly` found for its limits
         self.outputs = {storage_of[value] for value in lowered.outputs}
         self.total_cost = sum(self.cost) + sum(
             seconds(lowered, instruction) for instruction in lowered.instructions[lowered.num_forward :]
@@ -87,11 +88,29 @@ def keep_costly(
            most memory for it are made again, the others kept
     """
     storages = forward.lowered.storages
+    if among is not None:
+        kept, dropped = _divide(forward, limit, among)
+    else:
+        if limit not in forward.divided:
+            forward.divided[limit] = _divide(forward, limit, forward.needed)
+        before, dropped = forward.divided[limit]
+        kept = set(before)
+    if share is not None:
+        left = share * forward.total_cost
+        for storage in sorted(dropped, key=lambda s: (dropped[s] / storages[s].nbytes, -storages[s].nbytes)):
+            left -= dropped[storage] / BANDWIDTH
+            if left < 0:
+                kept.add(storage)
+    return kept
+
+
+def _divide(forward: Forward, limit: float, among: Iterable[int]) -> tuple[set[int], dict[int, int]]:
+    """What is kept, and for each of the others the bytes that are moved to make it again; see `keep_costly`."""
     kept = {*forward.fixed, *forward.outputs}
-    dropped: dict[int, int] = {}  # storage -> bytes that are moved to make it again
+    dropped: dict[int, int] = {}
     wanted = set(forward.needed)
-    for storage in forward.needed if among is None else among:
-        nbytes = storages[storage].nbytes
+    for storage in among:
+        nbytes = forward.lowered.storages[storage].nbytes
         if storage in kept:
             continue
         found, moved = _closure(forward, storage, kept, dropped, wanted, limit * 2 * nbytes)
@@ -100,13 +119,7 @@ def keep_costly(
         else:
             dropped[storage] = moved
             kept |= found
-    if share is not None:
-        left = share * forward.total_cost
-        for storage in sorted(dropped, key=lambda s: (dropped[s] / storages[s].nbytes, -storages[s].nbytes)):
-            left -= dropped[storage] / BANDWIDTH
-            if left < 0:
-                kept.add(storage)
-    return kept
+    return kept, dropped
 
 
 def _closure(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import threading
 from collections import OrderedDict
@@ -26,7 +25,6 @@ aten = torch.ops.aten
 _PROPERTIES = ("prim.device", "aten.sym_", "aten.is_same_size", "aten.detach.", "aten.alias.", "aten.lift_fresh.")
 _ACCUMULATIONS = (aten.add.Tensor, aten.add_.Tensor)
 _MOST_TEMPLATES = 20_000
-_numbers = itertools.count()
 _lock = threading.RLock()
 
 
@@ -121,7 +119,7 @@ class Call:
     unpacks   whether it gives a tuple or list of results
     """
 
-    __slots__ = ("_source", "args", "function", "kwargs", "number", "random", "unpacks")
+    __slots__ = ("_source", "args", "function", "kwargs", "random", "unpacks")
 
     def __init__(
         self, function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], random: bool = False,
@@ -132,38 +130,66 @@ class Call:
         self.kwargs = kwargs
         self.random = random
         self.unpacks = unpacks
-        self.number = next(_numbers)
-        self._source: tuple[str, dict[str, Any]] | None = None
+        self._source: tuple[str, list[Any]] | None = None
 
     @property
     def name(self) -> str:
         """torch's name of the operation, such as "aten.relu.default"."""
         return str(self.function)
 
-    def source(self, arguments: Sequence[str], names: dict[str, Any]) -> str:
-        """The call as Python text, with these expressions for the tensors; what else it names is entered in names."""
+    def source(self, arguments: Sequence[str], names: Names) -> str:
+        """The call as Python text, with these expressions for the tensors.
+
+        Names stand in it for operations, lists and numbers, so that calls with other sizes have the same text.
+        """
         if self._source is None:
-            needed: dict[str, Any] = {f"f{self.number}": getattr(self.function, "_op", self.function)}
+            needed: list[Any] = [getattr(self.function, "_op", self.function)]
             parts = [self._expression(item, needed) for item in self.args]
             parts += [f"{key}={self._expression(item, needed)}" for key, item in self.kwargs.items()]
-            self._source = f"f{self.number}({', '.join(parts)})", needed
+            self._source = f"{{n[0]}}({', '.join(parts)})", needed
         text, needed = self._source
-        names.update(needed)
-        return text.format(*arguments)
+        return text.format(*arguments, n=names.of(self, needed))
 
-    def _expression(self, item: Any, needed: dict[str, Any]) -> str:
+    def _expression(self, item: Any, needed: list[Any]) -> str:
         if isinstance(item, Place):
             return f"{{{item.number}}}"
         if isinstance(item, _Marker):
             return item.name
-        if isinstance(item, list | tuple):
+        if isinstance(item, list | tuple) and any(isinstance(entry, list | tuple | Place | _Marker) for entry in item):
             inner = ", ".join(self._expression(entry, needed) for entry in item)
             return f"[{inner}]"
-        if item is None or type(item) in (bool, int) or (type(item) is float and math.isfinite(item)):
+        if item is None or type(item) is bool:
             return repr(item)
-        label = f"k{self.number}_{len(needed)}"
-        needed[label] = item
-        return label
+        needed.append(list(item) if isinstance(item, tuple) else item)
+        return f"{{n[{len(needed) - 1}]}}"
+
+
+class Names:
+    """Names for what calls need, in Python text: numbered in order, whatever they stand for.
+
+    objects  by name
+    """
+
+    def __init__(self) -> None:
+        self.objects: dict[str, Any] = {}
+        self._functions: dict[int, str] = {}
+        self._calls: dict[int, list[str]] = {}
+
+    def of(self, call: Call, needed: Sequence[Any]) -> list[str]:
+        """The names of the operation that is called, and of the constants that it is given."""
+        found = self._calls.get(id(call))
+        if found is None:
+            function, *constants = needed
+            name = self._functions.get(id(function))
+            if name is None:
+                name = self._functions[id(function)] = self._new(function)
+            found = self._calls[id(call)] = [name, *map(self._new, constants)]
+        return found
+
+    def _new(self, item: Any) -> str:
+        name = f"n{len(self.objects)}"
+        self.objects[name] = item
+        return name
 
 
 def _nothing(tensor: Tensor) -> None:
@@ -184,7 +210,7 @@ class StoreCall(Call):
         """How tables call it."""
         return "store"
 
-    def source(self, arguments: Sequence[str], names: dict[str, Any]) -> str:
+    def source(self, arguments: Sequence[str], names: Names) -> str:
         """The call as Python text."""
         return f"stores[{self.position}]({arguments[0]})"
 
