@@ -323,7 +323,7 @@ def test_a_block_without_a_plan_refuses_budgets_at_its_first_call():
 
 @pytest.mark.parametrize("recompute", [None, True])
 @pytest.mark.parametrize("name", [name for name in NETWORKS if name != "lenet"])
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(data=st.data())
 def test_smaller_budgets_never_give_larger_peaks(name, recompute, data):
     network, shape = network_and_shape(name)

@@ -165,17 +165,22 @@ def keep_boundaries(forward: Forward, parts: int, kept_share: float = 0.0) -> se
 
     kept_share  of the time that computing everything else again takes, avoid this share by keeping what costs most
     """
-    lowered = forward.lowered
-    storages = lowered.storages
-    crossing = _crossing_bytes(forward)
-    needed = set(forward.needed)
-    grown, total = [], 0
-    for number, instruction in enumerate(forward.instructions):
-        total += sum(
-            storages[s].nbytes for s in {lowered.storage_of[v] for v in instruction.made}
-            if s in needed and forward.makers.get(s, [-1])[0] == number
-        )  # fmt: skip
-        grown.append(total)
+    cuts = _cuts(forward, parts)
+    kept = {*forward.fixed, *forward.outputs}
+    for storage, numbers in forward.makers.items():
+        first, last = numbers[0], forward.last_read.get(storage, -1)
+        if bisect_right(cuts, first) < bisect_right(cuts, last):  # a cut lies between
+            kept.add(storage)
+    last_part = cuts[-1] if cuts else 0
+    tail = [storage for storage in forward.needed if forward.makers[storage][0] >= last_part]
+    kept |= keep_costly(forward, 2.6, tail)
+    return kept | _costliest(forward, kept, kept_share)
+
+
+def _cuts(forward: Forward, parts: int) -> list[int]:
+    """Where to cut: before these instructions, each first of its node, where fewest bytes cross near an equal share."""
+    crossing, grown = _crossing_bytes(forward), _needed_bytes(forward)
+    total = grown[-1] if grown else 0
     borders = [n for n in range(1, len(grown)) if forward.instructions[n].node != forward.instructions[n - 1].node]
     cuts: set[int] = set()
     position = 0
@@ -189,25 +194,33 @@ def keep_boundaries(forward: Forward, parts: int, kept_share: float = 0.0) -> se
             position += 1
         if best is not None:
             cuts.add(best)
-    kept = {*forward.fixed, *forward.outputs}
-    ordered = sorted(cuts)
-    for storage, numbers in forward.makers.items():
-        first, last = numbers[0], forward.last_read.get(storage, -1)
-        if bisect_right(ordered, first) < bisect_right(ordered, last):  # a cut lies between
-            kept.add(storage)
-    last_part = ordered[-1] if ordered else 0
-    tail = [storage for storage in forward.needed if forward.makers[storage][0] >= last_part]
-    kept |= keep_costly(forward, 2.6, tail)
-    if kept_share:
-        rest = [s for s in forward.needed if s not in kept and storages[s].nbytes]
-        cost = {s: sum(forward.cost[n] for n in forward.makers[s]) for s in rest}
-        budget = kept_share * sum(cost.values())
-        for storage in sorted(rest, key=lambda s: -cost[s] / storages[s].nbytes):
-            if budget <= 0:
-                break
-            budget -= cost[storage]
-            kept.add(storage)
-    return kept
+    return sorted(cuts)
+
+
+def _costliest(forward: Forward, kept: set[int], share: float) -> set[int]:
+    """Of what the backward pass reads and isn't kept, what costs most for its size to make again: this share of it."""
+    storages = forward.lowered.storages
+    rest = [s for s in forward.needed if s not in kept and storages[s].nbytes]
+    cost = {s: sum(forward.cost[n] for n in forward.makers[s]) for s in rest}
+    left = share * sum(cost.values())
+    found = set()
+    for storage in sorted(rest, key=lambda s: -cost[s] / storages[s].nbytes):
+        if left <= 0:
+            break
+        left -= cost[storage]
+        found.add(storage)
+    return found
+
+
+def _needed_bytes(forward: Forward) -> list[int]:
+    """The bytes that the backward pass reads of what each instruction and those before it make."""
+    lowered, needed = forward.lowered, set(forward.needed)
+    grown, total = [], 0
+    for number, instruction in enumerate(forward.instructions):
+        made = {lowered.storage_of[value] for value in instruction.made} & needed
+        total += forward.nbytes(s for s in made if forward.makers.get(s, [-1])[0] == number)
+        grown.append(total)
+    return grown
 
 
 def _crossing_bytes(forward: Forward) -> list[int]:
