@@ -303,6 +303,9 @@ class Trainer:
         return fresh
 
     def _update(self, ignore_stale_grad: bool) -> None:
+        if self._kvstore is None and len(self._updaters) == 1:
+            self._update_on_one_device(ignore_stale_grad)
+            return
         batches: list[tuple[list[int], list[Any], list[Any]]] = [([], [], []) for _ in self._updaters]
         for index, parameter in enumerate(self._params):
             if parameter.grad_req == "null":
@@ -312,7 +315,7 @@ class Trainer:
             if self._kvstore and self._update_on_kvstore:
                 if parameter._stype == "default":
                     self._kvstore.pull(index, parameter.list_data(), priority=-index)
-            elif self._in_backward is None:
+            else:
                 for batch, array, grad in zip(batches, parameter.list_data(), parameter.list_grad(), strict=True):
                     batch[0].append(index)
                     batch[1].append(grad)
@@ -322,6 +325,22 @@ class Trainer:
         for updater, (indices, grads, arrays) in zip(self._updaters, batches, strict=True):
             if indices:
                 updater(indices, grads, arrays)
+
+    def _update_on_one_device(self, ignore_stale_grad: bool) -> None:
+        indices, grads, arrays = [], [], []
+        for index, parameter in enumerate(self._params):
+            if parameter._grad_req == "null":
+                continue
+            array = parameter._checked(parameter._data)[0]
+            if not array._fresh_grad and not self._check_fresh(parameter, ignore_stale_grad):
+                continue
+            if self._in_backward is None:
+                indices.append(index)
+                grads.append(parameter._grad[0])  # type: ignore[index]
+                arrays.append(array)
+            array._fresh_grad = False
+        if indices:
+            self._updaters[0](indices, grads, arrays)
 
     def save_states(self, fname: str) -> None:
         """Save the states of the optimizer (momentum and so on)."""

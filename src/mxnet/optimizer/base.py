@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from ..base import MXNetError
 from ..lr_scheduler import LRScheduler
 from ..ndarray import NDArray, cast, zeros
+from ..ndarray.recording import STATE
+from ..ops.registry import get_operator
 
 if TYPE_CHECKING:
     from ..symbol import Symbol
@@ -26,6 +28,15 @@ def is_low_precision(weight: NDArray) -> bool:
 def zeros_like(weight: NDArray, dtype: Any = None, stype: str = "default") -> NDArray:
     """An array of zeros like weight, on its device, to hold a state; stype is its storage type."""
     return zeros(weight.shape, weight.context, dtype=dtype or weight.dtype, stype=stype)
+
+
+def call_on_arrays(operator: Any, arrays: Sequence[NDArray], out: Sequence[NDArray], given: dict[str, Any]) -> None:
+    """Call an update operator with attributes of the right types, quicker than a call from outside."""
+    if STATE.watched or any(array._sparse for array in arrays):
+        operator(*arrays, out=list(out), **given)
+        return
+    function = get_operator(operator.__name__).function
+    function(*[array._data for array in arrays], out=[array._data for array in out], **given)
 
 
 class Optimizer:

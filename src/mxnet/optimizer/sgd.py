@@ -21,7 +21,7 @@ from ..ndarray import (
     signsgd_update,
     signum_update,
 )
-from .base import Index, Optimizer, State, is_low_precision, register, zeros_like
+from .base import Index, Optimizer, State, call_on_arrays, is_low_precision, register, zeros_like
 
 
 class MasterCopyLast(Optimizer):
@@ -129,10 +129,11 @@ def update_several(optimizer: Any, indices: Any, weights: Any, others: list[tupl
     given.update(optimizer._gradient_attributes())
     data = [array for one in zip(weights, others, strict=True) for array in (one[0], *one[1]) if array is not None]
     if others[0][1] is None:
-        (multi_mp_sgd_update if low else multi_sgd_update)(*data, out=list(weights), **given)
+        update = multi_mp_sgd_update if low else multi_sgd_update
     else:
         given["momentum"] = optimizer.momentum if momentum is None else momentum
-        (multi_mp_sgd_mom_update if low else multi_sgd_mom_update)(*data, out=list(weights), **given)
+        update = multi_mp_sgd_mom_update if low else multi_sgd_mom_update
+    call_on_arrays(update, data, weights, given)
 
 
 @register

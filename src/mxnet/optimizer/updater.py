@@ -45,14 +45,17 @@ class Updater:
                 f"Updater: {len(index)} indices, {len(_as_list(grad))} gradients and {len(_as_list(weight))} weights "
                 "are given; expected as many of each."
             )
-        states = [self._state(i, w) for i, w in zip(index, weight, strict=True)]
+        states = [
+            self.states[i] if self.states_synced.get(i) else self._state(i, w)
+            for i, w in zip(index, weight, strict=True)
+        ]  # fmt: skip
         if not self.aggregate_updates:
             for one in zip(index, weight, grad, states, strict=True):
                 self.optimizer.update_multi_precision(*one)
             return
         by_kind: dict[Any, list[int]] = {}
         for position, array in enumerate(weight):
-            by_kind.setdefault((array.dtype, array.context), []).append(position)
+            by_kind.setdefault((array.dtype if array._sparse else array._data.dtype, array._ctx), []).append(position)
         size = self.optimizer.aggregate_num
         for positions in by_kind.values():
             for start in range(0, len(positions), size):
