@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import weakref
 
 import numpy as np
 import pytest
 
 import mxnet as mx
 from mxnet import autograd, gluon, nd
+from mxnet.graph.lowering import lower
+from mxnet.graph.program import Program
+from mxnet.graph.shared_reads import read_originals
 from mxnet.storage_counter import StorageCounter
 
 
@@ -405,3 +409,72 @@ def test_the_attribute_force_mirroring_drops_costly_results_too():
         return mx.sym.MakeLoss(x).memory_plan(data=(4096, 256))
 
     assert plan(force_mirroring="True").planned_bytes < plan().planned_bytes
+
+
+def test_a_transposed_transposition_is_read_as_the_matrix_itself():
+    x, weight = mx.sym.Variable("x"), mx.sym.Variable("weight")
+    out = mx.sym.FullyConnected(x, weight, num_hidden=3, no_bias=True)
+    shapes, dtypes = {"x": (4, 5), "weight": (3, 5)}, {"x": "float32", "weight": "float32"}
+    lowered = lower(Program(out.graph), shapes, dtypes, training=True, wanted=["x", "weight"])
+    read = read_originals(lowered)
+    count = lambda program: sum(i.name == "aten.t.default" for i in program.instructions)
+    assert count(read) < count(lowered) and read.num_forward <= lowered.num_forward
+    for name, value in lowered.gradients.items():
+        assert read.layouts[read.gradients[name]] == lowered.layouts[value]
+        assert read.storage_of[read.gradients[name]] == lowered.storage_of[value]
+
+
+def test_a_call_like_the_last_one_notices_what_has_changed():
+    def run(options):
+        mx.random.seed(3)
+        net = gluon.nn.Dense(3, in_units=4, prefix="dense_")
+        net.initialize()
+        if options:
+            net.hybridize(**options)
+        results = []
+
+        def step(x, recorded=True):
+            if not recorded:
+                results.append(net(x).asnumpy())
+                return
+            x.attach_grad()
+            with autograd.record():
+                out = net(x)
+            out.backward()
+            results.extend([out.asnumpy(), x.grad.asnumpy()])
+            if net.weight.grad_req != "null":
+                results.append(net.weight.grad().asnumpy())
+
+        x = nd.array(np.random.RandomState(0).rand(2, 4))
+        for _ in range(2):
+            step(x)
+            step(x[:1])
+            step(x, recorded=False)
+        net.initialize(mx.init.One(), force_reinit=True)
+        step(x)
+        net.weight.grad_req = "null"
+        step(x)
+        net.weight.grad_req = "write"
+        step(x)
+        net.weight.set_data(nd.ones((3, 4)) * 2)
+        step(x)
+        net.cast("float64")
+        step(x.astype("float64"))
+        return results
+
+    for found, expected in zip(run({"static_alloc": True}), run({}), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_what_a_block_remembers_of_the_last_call_keeps_no_input_alive():
+    net = gluon.nn.Dense(3, in_units=4)
+    net.initialize()
+    net.hybridize(static_alloc=True)
+    x = nd.ones((2, 4))
+    x.attach_grad()
+    with autograd.record():
+        out = net(x)
+    out.backward()
+    alive = weakref.ref(x._data)
+    del x, out
+    assert alive() is None

@@ -449,3 +449,33 @@ def test_what_can_not_be_updated_in_backward_is_refused():
     make(made)
     with pytest.raises(mx.MXNetError, match="grad_req='add', which adds up"):
         made.setattr("grad_req", "add")
+
+
+class TwoHeads(gluon.HybridBlock):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        with self.name_scope():
+            self.body = gluon.nn.Dense(5, in_units=4, activation="tanh")
+            self.first, self.second = gluon.nn.Dense(2, in_units=5), gluon.nn.Dense(3, in_units=5)
+
+    def hybrid_forward(self, F, x):
+        x = self.body(x)
+        return self.first(x), self.second(x)
+
+
+def test_an_output_that_is_not_used_leaves_its_parameters_alone():
+    def run(update):
+        mx.random.seed(3)
+        net = TwoHeads(prefix="two_")
+        net.initialize(mx.init.Xavier())
+        net.hybridize(static_alloc=True)
+        trainer = gluon.Trainer(net.collect_params(), "adam", {}, update_in_backward=update)
+        for used in (0, 1, 0):
+            with autograd.record():
+                loss = (net(nd.ones((BATCH, 4)))[used] ** 2).sum()
+            loss.backward()
+            trainer.step(BATCH, ignore_stale_grad=True)
+        return [p.data().asnumpy() for p in net.collect_params().values()]
+
+    for found, expected in zip(run(BATCH), run(None), strict=True):
+        np.testing.assert_array_equal(found, expected)

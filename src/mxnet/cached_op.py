@@ -189,14 +189,14 @@ class CachedOp:
         program = self._program or self._program_for(args)
         if self.static is not None and self.inference is not None:
             self.inference.release()  # what it holds isn't in the plan of a training step
+        values = list(map(_tensor, args))
+        tensors = values
         if recording:
             tensors = [tracked(array) for array in args]
             for position in program.mutated:  # changed in place, never differentiated
-                tensors[position] = args[position]._data
-        else:
-            tensors = [array._data for array in args]
+                tensors[position] = values[position]
         if self.static is not None and monitor is None:
-            planned = self.static.run(tensors, program.mutated, STATE.training, recording, ctx.torch_device)
+            planned = self.static.run(tensors, values, program.mutated, STATE.training, recording, ctx.torch_device)
             if planned is not None:
                 return [wrap_result(cls, result, ctx) for result in planned]
         results = program.run(

@@ -7,13 +7,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from operator import is_
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from .base import MXNetError
-from .graph.compiled import CompiledProgram
 from .graph.creation import has_unknown_sizes, resolve_creation
 from .graph.graph import Graph
 from .graph.infer import infer_dtypes, infer_shapes
@@ -57,6 +57,7 @@ class StaticGraph:
         self._programs: OrderedDict[Any, tuple[Program, Planned | None]] = OrderedDict()
         self._whole = None if has_unknown_sizes(graph) else Program(graph, as_created=True)
         self._lock = threading.Lock()
+        self._last: _Call | None = None
 
     @property
     def num_plans(self) -> int:
@@ -64,13 +65,46 @@ class StaticGraph:
         return len(self._programs)
 
     def run(
-        self, tensors: Sequence[Tensor], mutated: Sequence[int], training: bool, recording: bool, device: torch.device
-    ) -> list[Tensor] | None:
+        self, tensors: Sequence[Tensor], values: Sequence[Tensor], mutated: Sequence[int], training: bool,
+        recording: bool, device: torch.device,
+    ) -> list[Tensor] | None:  # fmt: skip
         """The outputs for tensors by variable, recorded for autograd where one of them requires gradients.
 
+        Args:
+            values: the same tensors, in no graph.
         Returns: None if there is no plan, because shapes depend on values: run the graph as a program.
         Raises: MXNetError if a node fails, or a memory budget can't be met.
         """
+        call = self._last
+        if call is None or not call.is_like(tensors, training, recording, device):
+            call = self._call(tensors, mutated, training, recording, device)
+        planned = call.planned
+        if planned is None:
+            return None
+        program, wanted = call.program, call.wanted
+        replay = None
+        if self._replays is not None:
+            fixed = [name not in self._data for name in self._names]
+            generator = generator_for(device) if program.is_random else None
+            replay = self._replays.of(planned, device, fixed, mutated, generator)
+        if wanted:
+            run = _Run(call, self._names, tensors, values, device, replay)
+            given = [tensors[i] for i in wanted]
+            if torch.is_grad_enabled():
+                return list(_apply(run, *given))
+            with torch.enable_grad():
+                return list(_apply(run, *given))
+        compiled = planned.compiled
+        contiguous = [tensor.contiguous() for tensor in values]
+        if replay is not None and (replayed := replay.forward(contiguous)) is not None:
+            return replayed
+        generator = generator_for(device) if program.is_random else None
+        return compiled.forward(compiled.start(contiguous), generator, None)
+
+    def _call(
+        self, tensors: Sequence[Tensor], mutated: Sequence[int], training: bool, recording: bool, device: torch.device
+    ) -> _Call:
+        """What a call of this kind needs, found or made; remembered for the next call."""
         wanted: tuple[int, ...] = ()
         takers: dict[int, Taker] = {}
         if recording:
@@ -87,24 +121,11 @@ class StaticGraph:
                     self._programs.popitem(last=False)
         else:
             self._programs.move_to_end(key)
-        program, planned = found
-        if planned is None:
-            return None
-        replay = None
-        if self._replays is not None:
-            fixed = [name not in self._data for name in self._names]
-            generator = generator_for(device) if program.is_random else None
-            replay = self._replays.of(planned, device, fixed, mutated, generator)
-        if wanted:
-            run = _Run(program, planned.compiled, self._names, tensors, wanted, takers, training, device, replay)
-            with torch.enable_grad():
-                return list(_PlannedStep.apply(run, *(tensors[i] for i in wanted)))  # type: ignore[no-untyped-call]
-        compiled = planned.compiled
-        contiguous = [tensor.contiguous() for tensor in tensors]
-        if replay is not None and (replayed := replay.forward(contiguous)) is not None:
-            return replayed
-        generator = generator_for(device) if program.is_random else None
-        return compiled.forward(compiled.start(contiguous), generator, None)
+        call = _Call(*found, wanted, takers, mutated, training, recording, device)
+        if self._data and not takers:  # what takes gradients may change its mind
+            call.remember(tensors, [place for place, name in enumerate(self._names) if name not in self._data])
+            self._last = call
+        return call
 
     @property
     def has_unplanned(self) -> bool:
@@ -226,24 +247,74 @@ def _early_takers(tensors: Sequence[Tensor]) -> dict[int, Taker]:
     return {place: taker for place, taker in found if taker is not None and taker.takes_early}
 
 
-class _Run:
-    """One recorded run of a planned step, and what its backward pass needs."""
+class _Call:
+    """What a kind of call needs, and whether another call is of this kind.
+
+    program, planned  what runs
+    wanted   positions of the tensors whose gradients are asked for
+    takers   what takes gradients early, by position among those
+    watched  positions of those that the backward pass reads, and that must not change before it
+    """
+
+    __slots__ = (
+        "_data", "_device", "_places", "_recording", "_same", "planned", "program", "takers", "training", "wanted",
+        "watched",
+    )  # fmt: skip
 
     def __init__(
-        self, program: Program, compiled: CompiledProgram, names: Sequence[str], tensors: Sequence[Tensor],
-        wanted: Sequence[int], takers: dict[int, Taker], training: bool, device: torch.device,
-        replay: Replay | None = None,
+        self, program: Program, planned: Planned | None, wanted: tuple[int, ...], takers: dict[int, Taker],
+        mutated: Sequence[int], training: bool, recording: bool, device: torch.device,
     ):  # fmt: skip
+        self.program = program
+        self.planned = planned
+        self.wanted = wanted
         self.takers = takers
+        self.training = training
+        self._recording = recording
+        self._device = device
+        changed = set(mutated)
+        self.watched = [] if planned is None else [i for i in planned.compiled.inputs_for_backward if i not in changed]
+
+    def remember(self, tensors: Sequence[Tensor], same: Sequence[int]) -> None:
+        """Remember the tensors at positions `same`, parameters, and what the others are like."""
+        self._places = same
+        self._same = [tensors[place] for place in same]
+        others = sorted(set(range(len(tensors))).difference(same))
+        self._data = [(i, tensors[i].shape, tensors[i].dtype, tensors[i].requires_grad) for i in others]
+
+    def is_like(self, tensors: Sequence[Tensor], training: bool, recording: bool, device: torch.device) -> bool:
+        """Whether a call needs the same: it has the same parameters, and other tensors of the same shapes."""
+        if self.training is not training or self._recording is not recording or self._device != device:
+            return False
+        for place, shape, dtype, requires_grad in self._data:
+            tensor = tensors[place]
+            if tensor.shape != shape or tensor.dtype is not dtype or tensor.requires_grad is not requires_grad:
+                return False
+        return all(map(is_, self._same, map(tensors.__getitem__, self._places)))
+
+
+class _Run:
+    """One recorded run of a planned step, and what its backward pass needs.
+
+    takers, early  see `taken_gradients.Recorded`
+    """
+
+    def __init__(
+        self, call: _Call, names: Sequence[str], tensors: Sequence[Tensor], values: Sequence[Tensor],
+        device: torch.device, replay: Replay | None = None,
+    ):  # fmt: skip
+        assert call.planned is not None
+        self._call = call
+        self.takers = call.takers
         self.early: set[int] = set()
-        self._program = program
-        self._compiled = compiled
+        self._program = program = call.program
+        self._compiled = call.planned.compiled
         self._replay = replay
         self._is_replayed = False
         self._names = names
-        self._tensors = list(tensors)
-        self._wanted = wanted
-        self._training = training
+        self._tensors = tensors
+        self._inputs = values
+        self._wanted = call.wanted
         self._device = device
         self._generator = generator_for(device) if program.is_random else None
         self._random_state = self._generator.get_state() if self._generator is not None else None
@@ -253,21 +324,26 @@ class _Run:
     def forward(self) -> list[Tensor]:
         """Run the forward pass, and keep what the backward pass reads."""
         compiled = self._compiled
-        inputs = [tensor.detach().contiguous() for tensor in self._tensors]
+        inputs = [tensor if tensor.is_contiguous() else tensor.contiguous() for tensor in self._inputs]
         values = compiled.start(inputs)
         replayed = None if self._replay is None else self._replay.forward(inputs, self)
         self._is_replayed = replayed is not None
         results = compiled.forward(values, self._generator, None) if replayed is None else replayed
         for index, result in zip(compiled.outputs, results, strict=True):
             values[index] = result.detach()  # autograd makes the results refer to this run
-        watched = [i for i in compiled.inputs_for_backward if i not in self._program.mutated]
-        self._watched = Watched((self._names[i], self._tensors[i]) for i in watched)
+        names, given = self._names, self._inputs
+        self._watched = Watched([(names[i], given[i]) for i in self._call.watched])
         for position in compiled.outputs_for_backward:
             self._watched.add(f"output {position}", values[compiled.outputs[position]])
         self._values = values
         if self.takers:
             WAITING.add(self)
         return results
+
+    @property
+    def is_differentiable_throughout(self) -> bool:
+        """Whether all outputs depend on what gradients are asked for."""
+        return len(self._compiled.head_positions) == len(self._compiled.outputs)
 
     def is_differentiable(self, position: int) -> bool:
         """Whether an output depends on what gradients are asked for."""
@@ -317,7 +393,7 @@ class _Run:
             for position in self._wanted:
                 tensors[position] = tensors[position].detach().requires_grad_()
         results = self._program.run_again(
-            tensors, training=self._training, device=self._device, random_state=self._random_state
+            tensors, training=self._call.training, device=self._device, random_state=self._random_state
         )
         pairs = [(t, g) for t, g in zip(results, head_grads, strict=True) if t.requires_grad and g is not None]
         return list(
@@ -336,9 +412,14 @@ class _PlannedStep(torch.autograd.Function):
         ctx.run = run
         ctx.set_materialize_grads(False)
         results = run.forward()
-        ctx.mark_non_differentiable(*(t for i, t in enumerate(results) if not run.is_differentiable(i)))
+        if not run.is_differentiable_throughout:
+            ctx.mark_non_differentiable(*(t for i, t in enumerate(results) if not run.is_differentiable(i)))
         return tuple(results)
 
     @staticmethod
     def backward(ctx: Any, *head_grads: Tensor | None) -> tuple[Tensor | None, ...]:
         return None, *ctx.run.backward(head_grads)
+
+
+# Function.apply itself only looks for transforms of torch.func, which never see steps.
+_apply = super(torch.autograd.Function, _PlannedStep).apply  # type: ignore[misc]

@@ -176,11 +176,14 @@ def _code(text: str) -> CodeType:
     return next(item for item in compile(text, "<plan>", "exec").co_consts if isinstance(item, CodeType))
 
 
-@torch.no_grad()
 def _run(
     functions: Sequence[tuple[Any, dict[int, Instruction]]], values: Any, generator: Any, states: Any, stores: Any,
     targets: Any,
 ) -> None:  # fmt: skip
+    if torch.is_grad_enabled():
+        with torch.no_grad():
+            _run(functions, values, generator, states, stores, targets)
+        return
     for function, places in functions:
         try:
             function(values, generator, states, stores, targets)

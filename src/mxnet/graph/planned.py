@@ -20,7 +20,7 @@ from .lowering import LoweredProgram, Lowering, lower
 from .passes.fuse_norm_relu import fuse_norm_relu
 from .passes.pool_before_relu import pool_before_relu
 from .program import Program
-from .shared_reads import compute_into_targets, read_from_concatenations
+from .shared_reads import compute_into_targets, read_from_concatenations, read_originals
 
 MOST_PLANS = 64  # kept for inputs of different shapes, dtypes and modes
 
@@ -102,7 +102,7 @@ def plan(
         updates=updates, kind=kind,
     )
     if wanted:
-        lowered = read_from_concatenations(compute_into_targets(lowered, frozenset(direct)))
+        lowered = read_from_concatenations(compute_into_targets(read_originals(lowered), frozenset(direct)))
     lowered.forced = {number for number, node in enumerate(program.graph.nodes) if _is_mirrored(node)}
     lowered.keeps_random = keep_random
     ways = Ways(lowered, bool(lowered.forced) if recompute is None else recompute, recompute is not False)

@@ -7,10 +7,36 @@ from typing import Any
 import torch
 
 from .costs import is_view
-from .lowering import Instruction, LoweredProgram
+from .lowering import Instruction, LoweredProgram, remove_dead
 from .templates import Call, Layout, Place, Target, contiguous_layout
 
 aten = torch.ops.aten
+
+
+def read_originals(lowered: LoweredProgram) -> LoweredProgram:
+    """Read a matrix itself instead of the transposition of its transposition: the same window on the same memory."""
+    done = lowered.copy()
+    done.instructions = []
+    source: dict[int, int] = {}  # transposition -> the matrix
+    same: dict[int, int] = {}
+    keep = set(lowered.outputs)
+    for number, instruction in enumerate(lowered.instructions):
+        reads = tuple([same.get(value, value) for value in instruction.reads])
+        if instruction.call.function is aten.t.default:
+            (made,) = instruction.made
+            original = source.get(reads[0])
+            if original is not None and made not in keep and lowered.layouts[original] == lowered.layouts[made]:
+                same[made] = original
+                done.num_forward -= number < lowered.num_forward
+                continue
+            source[made] = reads[0]
+        done.instructions.append(instruction if reads == instruction.reads else instruction.replaced(reads=reads))
+    if not same:
+        return lowered
+    done.gradients = {
+        name: value if value is None else same.get(value, value) for name, value in lowered.gradients.items()
+    }
+    return remove_dead(done)
 
 
 def read_from_concatenations(lowered: LoweredProgram) -> LoweredProgram:

@@ -143,7 +143,7 @@ class Call:
         Names stand in it for operations, lists and numbers, so that calls with other sizes have the same text.
         """
         if self._source is None:
-            needed: list[Any] = [getattr(self.function, "_op", self.function)]
+            needed: list[Any] = [_quickest(self.function)]
             parts = [self._expression(item, needed) for item in self.args]
             parts += [f"{key}={self._expression(item, needed)}" for key, item in self.kwargs.items()]
             self._source = f"{{n[0]}}({', '.join(parts)})", needed
@@ -190,6 +190,24 @@ class Names:
         name = f"n{len(self.objects)}"
         self.objects[name] = item
         return name
+
+
+def _quickest(function: Any) -> Any:
+    """What calls an operation of torch with the least time around it: torch's own Python function where there is one
+    that takes the same arguments, else what parses them by the operation's schema."""
+    return _BINDINGS.get(function) or getattr(function, "_op", function)
+
+
+_aten = torch.ops.aten
+_BINDINGS: dict[Any, Any] = {
+    _aten.mm.default: torch.mm, _aten.mm.out: torch.mm, _aten.addmm.default: torch.addmm, _aten.t.default: torch.t,
+    _aten.relu.default: torch.relu, _aten.relu_.default: torch.relu_, _aten.view.default: torch.Tensor.view,
+    _aten.sum.dim_IntList: torch.sum, _aten.unsqueeze.default: torch.unsqueeze, _aten.gather.default: torch.gather,
+    _aten.bmm.default: torch.bmm, _aten.tanh.default: torch.tanh, _aten.sigmoid.default: torch.sigmoid,
+    _aten.mul.Tensor: torch.mul, _aten.mul.out: torch.mul, _aten.mul_.Tensor: torch.Tensor.mul_,
+    _aten.add.Tensor: torch.add, _aten.add.out: torch.add, _aten.add_.Tensor: torch.Tensor.add_,
+    _aten.scatter_add.default: torch.scatter_add, _aten.expand.default: torch.Tensor.expand,
+}  # fmt: skip
 
 
 def _nothing(tensor: Tensor) -> None:
