@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -191,11 +189,10 @@ def test_a_parameter_is_updated_only_when_nothing_reads_it_any_more():
     out = mx.sym.broadcast_mul(out, scale)
     shapes, dtypes = {"x": (64, 8), "scale": (1, 8)}, {"x": "float32", "scale": "float32"}
     lowered = lower(Program(out.graph), shapes, dtypes, training=True, wanted=["x", "scale"], stores=True, updates=True)
-    found = list(candidates(lowered))
-    found += [replace(found[0], program=schedule(Forward(lowered), set(), hold)[0]) for hold in (False, True)]
+    programs = [candidate.program for candidate in candidates(lowered)]
+    programs += [schedule(Forward(lowered), set(), hold_cheap)[0] for hold_cheap in (False, True)]
     late = 0
-    for candidate in found:
-        program = candidate.program
+    for program in programs:
         update = next(n for n, i in enumerate(program.instructions)
                       if i.name == "store" and program.stored[i.call.position] == "scale")  # fmt: skip
         storage = program.storage_of[program.inputs["scale"]]
