@@ -14,9 +14,11 @@ from .blocked import Blocked
 from .channels_last import ChannelsLast
 from .choose import Candidate, Ways
 from .compiled import CompiledProgram
+from .equal_results import merge_equal_results
 from .graph import Node
 from .hold import hold_freed_memory
 from .lowering import LoweredProgram, Lowering, lower
+from .passes.fold_constants import fold_constants
 from .passes.fuse_norm_relu import fuse_norm_relu
 from .passes.pool_before_relu import pool_before_relu
 from .program import Program
@@ -92,7 +94,10 @@ def plan(
     Raises: OverBudget if a budget can't be met, saying the smallest that can; MXNetError if the graph can't be planned.
     """
     kind = _layouts(device) if fuse and wanted else None
-    changed = pool_before_relu(program.graph)
+    changed = program.graph
+    if wanted and (device is None or device.type == "cpu"):  # constants are computed here: a GPU may round otherwise
+        changed = fold_constants(changed)
+    changed = pool_before_relu(changed)
     if kind is not None:
         changed = fuse_norm_relu(changed)
     if changed.nodes != program.graph.nodes:
@@ -102,17 +107,28 @@ def plan(
         updates=updates, kind=kind,
     )
     if wanted:
-        lowered = read_from_concatenations(compute_into_targets(read_originals(lowered), frozenset(direct)))
-    lowered.forced = {number for number, node in enumerate(program.graph.nodes) if _is_mirrored(node)}
-    lowered.keeps_random = keep_random
-    ways = Ways(lowered, bool(lowered.forced) if recompute is None else recompute, recompute is not False)
+        lowered = read_originals(lowered)
+    merged = merge_equal_results(lowered) if wanted else None
+    found: list[tuple[LoweredProgram, Ways]] = []
+    for each in (lowered,) if merged is None else (merged, lowered):
+        if wanted:
+            each = read_from_concatenations(compute_into_targets(each, frozenset(direct)))
+        each.forced = {number for number, node in enumerate(program.graph.nodes) if _is_mirrored(node)}
+        each.keeps_random = keep_random
+        found.append(
+            (each, Ways(each, bool(each.forced) if recompute is None else recompute, recompute is not False))
+        )
+    if len(found) > 1 and found[0][1].without_budget.peak > found[1][1].without_budget.peak:
+        found.reverse()  # what is computed once is held from its first use to its last
+    lowered, ways = found[0]
     if budget is None:
         return Planned(lowered, ways.without_budget)
     most = int(budget * (ways.without_budget.peak + apart)) if isinstance(budget, float) else budget
-    within = ways.within(most - apart)
-    if within is None:
-        raise OverBudget(most, min(candidate.peak for candidate in ways.found) + apart)
-    return Planned(lowered, within)
+    for lowered, ways in found:
+        within = ways.within(most - apart)
+        if within is not None:
+            return Planned(lowered, within)
+    raise OverBudget(most, min(way.peak for _, ways in found for way in ways.found) + apart)
 
 
 def _layouts(device: torch.device | None) -> type[Lowering]:
