@@ -377,6 +377,71 @@ def test_a_plan_counts_the_gradients_of_inputs_they_are_attached_to():
         net.memory_plan(x, x)
 
 
+@pytest.mark.parametrize("operator", ["prod", "nanprod"])
+@pytest.mark.parametrize("axes", [{}, {"axis": 1}, {"axis": (0, 2), "keepdims": True}, {"axis": 0, "exclude": True}])
+def test_gradients_of_products_have_the_bits_of_imperative_ones(operator, axes):
+    class Product(gluon.HybridBlock):
+        def hybrid_forward(self, F, x):
+            return getattr(F, operator)(x, **axes)
+
+    values = np.random.RandomState(0).rand(3, 4, 5).astype("float32")
+    values[0, 1, 2] = values[2, 1, 1] = 0
+    found = []
+    for options in (None, {}, {"static_alloc": True}):
+        net, x = Product(), nd.array(values)
+        if options is not None:
+            net.hybridize(**options)
+        x.attach_grad()
+        with autograd.record():
+            y = net(x)
+        y.backward()
+        found.append(x.grad.asnumpy())
+    np.testing.assert_array_equal(found[1], found[0])
+    np.testing.assert_array_equal(found[2], found[0])
+
+
+@pytest.mark.parametrize("shape", [(4, 3, 6, 6), (16, 3, 40, 40)])
+def test_batch_norm_of_half_precision_is_part_of_the_program(shape):
+    runs = []
+    for options in (None, {"static_alloc": True}):
+        mx.random.seed(1)
+        net = gluon.nn.HybridSequential()
+        net.add(gluon.nn.Conv2D(4, 3), gluon.nn.BatchNorm(), gluon.nn.Activation("relu"), gluon.nn.Dense(2))
+        net.initialize()
+        net(nd.ones(shape))
+        net.cast("float16")
+        x = nd.array(np.random.RandomState(0).rand(*shape), dtype="float16")
+        if options is not None:
+            net.hybridize(**options)
+        for _ in range(2):
+            with autograd.record():
+                y = net(x)
+            y.backward()
+        runs.append([y.asnumpy(), net(x).asnumpy(), *(p.data().asnumpy() for p in net.collect_params().values()),
+                     *(p.grad().asnumpy() for p in net.collect_params().values() if p.grad_req != "null")])  # fmt: skip
+    for mine, imperative in zip(runs[1], runs[0], strict=True):
+        np.testing.assert_array_equal(mine, imperative)
+    plan, head = net.memory_plan(x), nd.ones(y.shape, dtype="float16")
+    del y
+    assert plan.beside == ()
+    with StorageCounter() as counter:
+        with autograd.record():
+            y = net(x)
+        y.backward(head)
+    assert counter.peak == plan.planned_bytes
+
+
+def test_plans_take_the_inputs_of_a_call_as_arrays_or_shapes():
+    layer = gluon.rnn.LSTM(16, input_size=8)
+    layer.initialize()
+    plan = layer.memory_plan(nd.ones((5, 4, 8)))
+    assert plan.peak_bytes == layer.memory_plan((5, 4, 8)).peak_bytes
+    assert plan.peak_bytes == layer.memory_plan((5, 4, 8), [(1, 4, 16), (1, 4, 16)]).peak_bytes
+    assert layer.memory_plan((5, 10**8, 8)).peak_bytes > 10**11  # its states need no memory either
+    cell = gluon.rnn.LSTMCell(16)
+    assert cell.memory_plan((4, 8), [(4, 16), (4, 16)]).parameter_bytes == 4 * (64 * 8 + 64 * 16 + 128)
+
+
 def test_an_option_that_is_refused_changes_nothing():
     net, x = initialized(), data(2)
     net.hybridize(static_alloc=True)

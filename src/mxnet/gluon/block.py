@@ -20,7 +20,7 @@ from ..name import NameManager, Prefix
 from ..ndarray import NDArray
 from ..ndarray.invoke import wrap
 from ..ndarray.recording import STATE
-from ..ops.dtypes import dtype_name
+from ..ops.dtypes import dtype_name, torch_dtype
 from ..symbol import Symbol
 from ..symbol.budget import limits, limits_or
 from .graph_inputs import GraphInputs
@@ -513,7 +513,7 @@ class HybridBlock(Block):
         step hands over and as the arrays that take them.
 
         Args:
-            args: inputs: arrays, or for a hybrid_forward their shapes (float32).
+            args: inputs, as in a call: arrays, or for a hybrid_forward their shapes (float32).
             training: a training step, forward and backward; otherwise a forward pass.
             grad_req: "write", "add" or "null" for all parameters, or by name; default that of each parameter. Inputs
                 count if a gradient is attached to them, or if they are named ("data", or "data0", "data1", ...).
@@ -526,15 +526,17 @@ class HybridBlock(Block):
         """
         from ..symbol.planning import plan_symbol
 
-        if self._traces_forward and any(map(_is_shape, args)):
+        given = _arrays_for_shapes(args)
+        arrays = [item for item in _flatten(given, "input")[0] if item is not None]
+        if self._traces_forward and any(array._data.is_meta for array in arrays):
             raise MXNetError("memory_plan: a forward method is traced: give arrays, not shapes.")
-        given = [_without_storage(item) if _is_shape(item) else item for item in args]
+        given = self._arguments(*given)
         with autograd.record() if training else autograd.pause(train_mode=False):
-            out, arrays = self._infer(given)
-        shapes = {name: array.shape for name, array in arrays.items()}
-        dtypes = {name: array.dtype for name, array in arrays.items()}
+            out, inputs = self._infer(given)
+        shapes = {name: array.shape for name, array in inputs.items()}
+        dtypes = {name: array.dtype for name, array in inputs.items()}
         parameters = self.collect_params()
-        reqs = {name: array._mark.req for name, array in arrays.items() if array._mark is not None}
+        reqs = {name: array._mark.req for name, array in inputs.items() if array._mark is not None}
         if isinstance(grad_req, dict):
             unknown = [name for name in grad_req if name not in (*out.list_inputs(), *parameters)]
             if unknown:
@@ -553,6 +555,10 @@ class HybridBlock(Block):
             Symbol(out.graph.without_repeated_outputs()[0]), training, wanted, optimizer, asked, dtypes, shapes,
             set(shapes), hybrid=True, fuse=bool(flags.get("fuse")), updates=update_in_backward,
         )  # fmt: skip
+
+    def _arguments(self, *args: Any) -> Sequence[Any]:
+        """The arguments of the computation for those of a call."""
+        return args
 
     def cache_info(self) -> dict[str, Any]:
         """How much is kept for inputs of different shapes: plans and traced graphs, and how many there may be.
@@ -978,9 +984,18 @@ def _is_shape(item: Any) -> bool:
     return isinstance(item, tuple) and all(isinstance(extent, int) for extent in item)
 
 
-def _without_storage(shape: tuple[int, ...]) -> NDArray:
-    """A float32 array that has a shape, but no memory: graphs can be built and planned with it."""
-    return wrap(NDArray, torch.empty(shape, device="meta"), Context("cpu", 0))
+def _arrays_for_shapes(items: Sequence[Any]) -> list[Any]:
+    """Nested lists in which arrays without storage stand for shapes."""
+    return [
+        without_storage(item) if _is_shape(item)
+        else _arrays_for_shapes(item) if isinstance(item, list | tuple) else item
+        for item in items
+    ]  # fmt: skip
+
+
+def without_storage(shape: tuple[int, ...], dtype: Any = "float32") -> NDArray:
+    """An array that has a shape, but no memory: graphs can be built and planned with it."""
+    return wrap(NDArray, torch.empty(shape, dtype=torch_dtype(dtype_name(dtype)), device="meta"), Context("cpu", 0))
 
 
 def _hybrid_blocks(block: Any) -> list[Any]:

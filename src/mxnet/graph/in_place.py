@@ -96,7 +96,7 @@ def normalize_in_place(
     data: Tensor, weight: Tensor | None, bias: Tensor | None, mean: Tensor, variance: Tensor, eps: float
 ) -> Tensor:
     """native_batch_norm with given moments, over its data."""
-    unused = data.new_empty(0)
+    unused = mean.new_empty(0)  # float32 with data in half precision
     return aten.native_batch_norm.out(  # type: ignore[no-any-return]
         data, weight, bias, mean, variance, False, 0.0, eps, out=data, save_mean=unused, save_invstd=unused
     )[0]

@@ -210,12 +210,25 @@ def _batch_norm(
     training: bool, momentum: float, eps: float,
 ) -> Any:  # fmt: skip
     given = [tensor for tensor in (data, weight, bias, mean, variance) if tensor is not None]
-    if not (_alike(given) and _is_plain(data) and data.ndim > 1 and all(t.ndim == 1 for t in given[1:])):
+    like = _like_moments(data, given[1:])
+    if like is None or not (_is_plain(data) and data.ndim > 1 and all(t.ndim == 1 for t in given[1:])):
         return NotImplemented
     if any(tensor.shape[0] != data.shape[1] for tensor in given[1:]) or not (training or len(given) > 2):
         return NotImplemented
     moments = [data.shape[1]] if training else [0]
-    return _new_like(data), _new(moments, data), _new(moments, data)
+    return _new_like(data), _new(moments, like), _new(moments, like)
+
+
+def _like_moments(data: Tensor, per_channel: Sequence[Tensor]) -> Tensor | None:
+    """A tensor of the dtype that the moments of data have; None if it isn't known here.
+
+    Parameters of half-precision data are float32, and so are the moments that kernels give; FakeTensorMode has it
+    otherwise on a CPU.
+    """
+    if _alike([data, *per_channel]):
+        return data
+    is_half = data.dtype in (torch.float16, torch.bfloat16) and type(data) is StandIn and data.device.type == "cpu"
+    return per_channel[0] if is_half and per_channel and _alike(per_channel) else None
 
 
 def _batch_norm_backward(
@@ -223,7 +236,11 @@ def _batch_norm_backward(
     mean: Tensor | None, inverse_std: Tensor | None, training: bool, eps: float, wanted: Sequence[bool],
 ) -> Any:  # fmt: skip
     per_channel = [t for t in (weight, running_mean, running_var, mean, inverse_std) if t is not None]
-    if not (_alike([head_grad, data, *per_channel]) and _is_plain(data) and head_grad.stride() == data.stride()):
+    like = _like_moments(data, per_channel)
+    if like is None or not (
+        type(head_grad) is StandIn and head_grad.dtype is data.dtype and _is_plain(data)
+        and head_grad.stride() == data.stride()
+    ):
         return NotImplemented
     if head_grad.shape != data.shape or data.ndim < 2 or any(t.shape != (data.shape[1],) for t in per_channel):
         return NotImplemented
@@ -231,7 +248,7 @@ def _batch_norm_backward(
         return NotImplemented
     per_channel_shape = [data.shape[1]]
     return (
-        _new_like(data), *(_new(per_channel_shape, data) if needed else None for needed in wanted[1:])
+        _new_like(data), *(_new(per_channel_shape, like) if needed else None for needed in wanted[1:])
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ have at least one axis. The result has the dtype of data; means of integers are 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -166,6 +167,34 @@ def _extreme_gradient(op: Operator) -> None:
     def _(head_grad: Tensor, data: Tensor, out: Tensor, *, axis: Any, exclude: bool, **_: Any) -> Tensor:
         axes = _axes(op.name, data, axis, exclude)
         return _spread(head_grad, data, axes) * (data == _spread(out, data, axes))
+
+
+def _product_of_others(data: Tensor, axes: tuple[int, ...]) -> Tensor:
+    """For each element the product of the others that it is multiplied with, zeros among them or not."""
+    if not axes:
+        return torch.ones_like(data)
+    exact = data.float() if data.dtype in (torch.float16, torch.bfloat16) else data
+    moved = exact.movedim(axes, tuple(range(-len(axes), 0)))
+    rows = moved.reshape(*moved.shape[: moved.ndim - len(axes)], math.prod(moved.shape[moved.ndim - len(axes) :]))
+    before = torch.cat([torch.ones_like(rows[..., :1]), rows[..., :-1]], -1).cumprod(-1)
+    after = torch.cat([torch.ones_like(rows[..., :1]), rows.flip(-1)[..., :-1]], -1).cumprod(-1).flip(-1)
+    others = (before * after).reshape(moved.shape).movedim(tuple(range(-len(axes), 0)), axes)
+    return others.to(data.dtype)
+
+
+@_prod_op.gradient  # torch's looks for zeros, and takes another way where it can't look: graphs would round otherwise
+def _(head_grad: Tensor, data: Tensor, out: Tensor, *, axis: Any, exclude: bool, **_: Any) -> Tensor:
+    axes = _axes("prod", data, axis, exclude)
+    head_grad = head_grad.masked_fill(out.isnan(), math.nan)  # shown to all that took part
+    return _spread(head_grad, data, axes) * _product_of_others(data, axes)
+
+
+@_nanprod_op.gradient
+def _(head_grad: Tensor, data: Tensor, *, axis: Any, exclude: bool, **_: Any) -> Tensor:
+    axes = _axes("nanprod", data, axis, exclude)
+    is_nan = data.isnan()
+    others = _product_of_others(data.masked_fill(is_nan, 1), axes)
+    return (_spread(head_grad, data, axes) * others).masked_fill(is_nan, 0)
 
 
 _extreme_gradient(_max_op)

@@ -12,7 +12,7 @@ from ... import ndarray, symbol
 from ...base import MXNetError
 from ...ndarray import NDArray
 from ...symbol import Symbol
-from ..block import HybridBlock
+from ..block import HybridBlock, without_storage
 from . import rnn_cell
 
 __all__ = ["GRU", "LSTM", "RNN"]
@@ -124,17 +124,26 @@ class _RNNLayer(HybridBlock):
         Raises: ValueError if a state has another shape; MXNetError if states or sequence_length are missing, or
             sequence_length is given to a layer that was made without it.
         """
+        self.skip_states = states is None
+        out = super().__call__(*self._arguments(inputs, states, sequence_length))
+        return out[0] if self.skip_states else (out[0], out[1])
+
+    def _arguments(self, inputs: Any, states: Any = None, sequence_length: Any = None) -> tuple[Any, ...]:
         if self._use_sequence_length != (sequence_length is not None):
             have = "is missing" if self._use_sequence_length else "was given"
             raise MXNetError(
                 f"{self.name}: sequence_length {have}, and the layer was made with use_sequence_length="
                 f"{self._use_sequence_length}."
             )
-        self.skip_states = states is None
         if states is None:
             if isinstance(inputs, NDArray):
                 batch_size = inputs.shape[self._layout.find("N")]
-                states = self.begin_state(batch_size, ctx=inputs.context)
+                if inputs._data.is_meta:  # for a plan
+                    states = self.begin_state(
+                        batch_size, func=lambda shape, dtype, **_: without_storage(shape, dtype)
+                    )
+                else:
+                    states = self.begin_state(batch_size, ctx=inputs.context)
             else:
                 states = self.begin_state(0, func=symbol.zeros)
         elif isinstance(states, NDArray | Symbol):
@@ -148,8 +157,7 @@ class _RNNLayer(HybridBlock):
                     raise ValueError(
                         f"Invalid recurrent state shape. Expecting {info['shape']}, got {state.shape}."
                     )
-        out = super().__call__(inputs, states, *([] if sequence_length is None else [sequence_length]))
-        return out[0] if self.skip_states else (out[0], out[1])
+        return (inputs, states) if sequence_length is None else (inputs, states, sequence_length)
 
     def hybrid_forward(
         self, F: Any, inputs: Any, states: list[Any], sequence_length: Any = None, **kwargs: Any
