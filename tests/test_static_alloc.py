@@ -7,12 +7,15 @@ import weakref
 
 import numpy as np
 import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import mxnet as mx
 from mxnet import autograd, gluon, nd
 from mxnet.graph.lowering import lower
 from mxnet.graph.program import Program
 from mxnet.graph.shared_reads import read_originals
+from mxnet.graph.templates import _BINDINGS, _quickest
 from mxnet.storage_counter import StorageCounter
 
 
@@ -543,3 +546,46 @@ def test_what_a_block_remembers_of_the_last_call_keeps_no_input_alive():
     alive = weakref.ref(x._data)
     del x, out
     assert alive() is None
+
+
+class Dispatched(TorchDispatchMode):
+    """Notes which operations torch dispatches."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.found.append(func)
+        return func(*args, **(kwargs or {}))
+
+
+A, ROW, INDEX = torch.ones(2, 2), torch.ones(2), torch.zeros(2, 2, dtype=torch.int64)
+EXAMPLES = {
+    "mm.default": (A, A), "addmm.default": (ROW, A, A), "t.default": (A,), "view.default": (A, [4]),
+    "sum.dim_IntList": (A, [0], True), "unsqueeze.default": (A, 1), "gather.default": (A, 1, INDEX),
+    "bmm.default": (A[None], A[None]), "scatter_add.default": (A, 1, INDEX, A), "expand.default": (ROW, [2, 2]),
+    "mean.dim": (A, [1], False), "clamp_.default": (A, 0, 3), "new_zeros.default": (A, [2, 3]),
+    **dict.fromkeys(("relu.default", "relu_.default", "tanh.default", "sigmoid.default"), (A,)),
+    **{f"{name}.Tensor": (A, A) for name in ("mul", "mul_", "add", "add_")},
+    **{f"{name}.out": (A, A) for name in ("mm", "mul", "add")},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("function", _BINDINGS, ids=str)
+def test_what_calls_an_operation_quickest_calls_that_operation(function):
+    example = EXAMPLES[str(function).removeprefix("aten.")]
+    given, again = ([x.clone() if isinstance(x, torch.Tensor) else x for x in example] for _ in range(2))
+    out = {"out": torch.empty(2, 2)} if str(function).endswith(".out") else {}
+    with Dispatched() as mode:
+        found = _quickest(function)(*given, **out)
+    assert mode.found == [function]
+    torch.testing.assert_close(found.clone(), function(*again, **out), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", ["mul", "mul_", "add", "add_"])
+def test_numbers_may_stand_for_arrays_in_quick_calls(name):
+    function, half = getattr(torch.ops.aten, name).Tensor, torch.ones(2, dtype=torch.float16)
+    with Dispatched() as mode:
+        _quickest(function)(half, -1.5)
+    assert mode.found == [function]

@@ -207,6 +207,8 @@ _BINDINGS: dict[Any, Any] = {
     _aten.mul.Tensor: torch.mul, _aten.mul.out: torch.mul, _aten.mul_.Tensor: torch.Tensor.mul_,
     _aten.add.Tensor: torch.add, _aten.add.out: torch.add, _aten.add_.Tensor: torch.Tensor.add_,
     _aten.scatter_add.default: torch.scatter_add, _aten.expand.default: torch.Tensor.expand,
+    _aten.mean.dim: torch.mean, _aten.clamp_.default: torch.Tensor.clamp_,
+    _aten.new_zeros.default: torch.Tensor.new_zeros,
 }  # fmt: skip
 
 
