@@ -35,6 +35,8 @@ def work_in_place(lowered: LoweredProgram) -> LoweredProgram:
     for number, instruction in enumerate(lowered.instructions):
         if len(instruction.outputs) == 0 or instruction.writes or instruction.outputs[0] is None:
             continue
+        if not _works_by_element(instruction.call.function):
+            continue
         out = instruction.outputs[0]
         out_storage = lowered.storage_of[out]
         if out in instruction.reads or out_storage in root:
@@ -82,7 +84,7 @@ def in_place_call(call: Call, slot: int) -> Call | None:
         if isinstance(call.args[0], Place) and call.args[0].number == slot:
             return Call(normalize_in_place, (*call.args[:5], call.args[7]), {})
         return None
-    if not isinstance(function, torch._ops.OpOverload) or torch.Tag.pointwise not in function.tags:
+    if not _works_by_element(function):
         return None
     if call.args and isinstance(call.args[0], Place) and call.args[0].number == slot:
         found = _in_place_overload(function)
@@ -100,6 +102,14 @@ def normalize_in_place(
     return aten.native_batch_norm.out(  # type: ignore[no-any-return]
         data, weight, bias, mean, variance, False, 0.0, eps, out=data, save_mean=unused, save_invstd=unused
     )[0]
+
+
+@cache
+def _works_by_element(function: Any) -> bool:
+    """Whether an operation computes each element from the elements at the same place, with some arguments at least."""
+    if function is aten.native_batch_norm.default:
+        return True
+    return isinstance(function, torch._ops.OpOverload) and torch.Tag.pointwise in function.tags
 
 
 @cache

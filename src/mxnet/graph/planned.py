@@ -6,6 +6,7 @@ import gc
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from weakref import WeakKeyDictionary
 
 import torch
 
@@ -94,14 +95,8 @@ def plan(
     Raises: OverBudget if a budget can't be met, saying the smallest that can; MXNetError if the graph can't be planned.
     """
     kind = _layouts(device) if fuse and wanted else None
-    changed = program.graph
-    if wanted and (device is None or device.type == "cpu"):  # constants are computed here: a GPU may round otherwise
-        changed = fold_constants(changed)
-    changed = pool_before_relu(changed)
-    if kind is not None:
-        changed = fuse_norm_relu(changed)
-    if changed.nodes != program.graph.nodes:
-        program = Program(changed, program.as_created)
+    folds = bool(wanted) and (device is None or device.type == "cpu")  # here: a GPU may round otherwise
+    program = _after_passes(program, folds, fuses=kind is not None)
     lowered = lower(
         program, shapes, dtypes, training=training, wanted=wanted, device=device, heads=heads, stores=stores,
         updates=updates, kind=kind,
@@ -136,6 +131,26 @@ def _layouts(device: torch.device | None) -> type[Lowering]:
     if (device is None or device.type == "cpu") and onednn.is_available():
         return Blocked
     return ChannelsLast
+
+
+_prepared: WeakKeyDictionary[Program, dict[tuple[bool, bool], Program | None]] = WeakKeyDictionary()
+
+
+def _after_passes(program: Program, folds: bool, fuses: bool) -> Program:
+    """The program after passes, the same for all shapes; itself where they change nothing.
+
+    folds  compute constants on this CPU
+    fuses  put normalisation and relu together
+    """
+    known = _prepared.setdefault(program, {})
+    key = folds, fuses
+    if key not in known:
+        changed = pool_before_relu(fold_constants(program.graph) if folds else program.graph)
+        if fuses:
+            changed = fuse_norm_relu(changed)
+        same = changed.nodes == program.graph.nodes
+        known[key] = None if same else Program(changed, program.as_created)
+    return known[key] or program
 
 
 def _is_mirrored(node: Node) -> bool:

@@ -61,6 +61,8 @@ class Forward:
                     self.fixed.add(storage)
         read = {storage_of[v] for i in lowered.instructions[lowered.num_forward :] for v in i.reads}
         self.needed = [storage for storage in self.makers if storage in read]
+        #: the values that the forward pass makes on storages of results
+        self.results = [(v, storage_of[v]) for v in self.maker if storages[storage_of[v]].kind == "result"]
         self.divided: dict[float, tuple[set[int], dict[int, int]]] = {}  # what `keep_costly` found for its limits
         self.outputs = {storage_of[value] for value in lowered.outputs}
         self.total_cost = sum(self.cost) + sum(
