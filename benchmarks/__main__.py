@@ -16,6 +16,7 @@ CASES = (
     "inference",
     "backends",
     "memory",
+    "new_shape",
 )
 
 

@@ -93,8 +93,12 @@ class Instruction:
 
     def replaced(self, **changes: Any) -> Instruction:
         """A new instruction like this one, but for what is given."""
-        fields = {name: getattr(self, name) for name in self.__slots__}
-        return Instruction(**{**fields, **changes})
+        made = Instruction(
+            self.call, self.reads, self.outputs, self.writes, self.label, self.node, self.keeps, self.replays
+        )
+        for name, content in changes.items():
+            setattr(made, name, content)
+        return made
 
     @property
     def name(self) -> str:

@@ -44,6 +44,7 @@ class _Schedule:
         self.spent = 0.0
         self._forward = forward
         self._kept = kept
+        self._gone = {value for value, storage in forward.results if storage not in kept}
         self._hold_cheap = hold_cheap
         self._left = 3 * len(forward.instructions) + 100  # instructions that may still be repeated
         self._again: dict[int, int] = {}  # value of the forward pass -> the value made again
@@ -58,16 +59,17 @@ class _Schedule:
         if instruction.node != self._node:
             self._node = instruction.node
             self._grow_older()
+        if self._gone.isdisjoint(instruction.reads):
+            self.program.instructions.append(instruction)
+            return
         for value in instruction.reads:
-            if self._is_made_again(value):
+            if value in self._gone:
                 if value not in self._again:
                     self._make(value)
                 elif value in self._expiry:
                     self._expiry[value] = self._age + _FAR
-        reads = tuple(self._again[value] if self._is_made_again(value) else value for value in instruction.reads)
-        self.program.instructions.append(
-            instruction if reads == instruction.reads else instruction.replaced(reads=reads)
-        )
+        reads = tuple([self._again[value] if value in self._gone else value for value in instruction.reads])
+        self.program.instructions.append(instruction.replaced(reads=reads))
 
     def _grow_older(self) -> None:
         """Forget the cheap values that nothing near has used."""
@@ -75,13 +77,6 @@ class _Schedule:
         for value in [value for value, until in self._expiry.items() if until < self._age]:
             del self._expiry[value]
             self._again.pop(value, None)
-
-    def _is_made_again(self, value: int) -> bool:
-        lowered = self._forward.lowered
-        storage = lowered.storage_of[value]
-        return (
-            lowered.storages[storage].kind == "result" and value in self._forward.maker and storage not in self._kept
-        )
 
     def _make(self, value: int) -> None:
         """Repeat what makes a value, and before that what makes the values which that reads."""
@@ -92,7 +87,7 @@ class _Schedule:
                 stack.pop()
                 continue
             numbers, reads = self._makers(current)
-            missing = [v for v in reads if self._is_made_again(v) and v not in self._again]
+            missing = [v for v in reads if v in self._gone and v not in self._again]
             if missing:
                 stack += missing
                 continue
