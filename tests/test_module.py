@@ -16,6 +16,7 @@ import pytest
 import mxnet as mx
 from mxnet.base import MXNetError
 from mxnet.io import DataBatch, DataDesc, NDArrayIter
+from mxnet.storage_counter import StorageCounter
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "oracle"))
 import record_module as recorder  # the same code made the recorded values
@@ -663,3 +664,69 @@ def test_updates_in_backward_fall_back_where_they_cannot_be():
     np.testing.assert_array_equal(module.get_params()[0]["in_weight"].asnumpy(), before)
     module.update()
     assert (module.get_params()[0]["in_weight"].asnumpy() != before).any()
+
+
+def _buckets(keys, **options):
+    """A BucketingModule after a step in each bucket; a bucket's key is the length of its sequences."""
+
+    def generate(length):
+        x = mx.sym.reshape(mx.sym.var("data"), shape=(-1, 4))
+        for number in range(4):
+            x = mx.sym.Activation(mx.sym.FullyConnected(x, num_hidden=64, name=f"fc{number}"), act_type="relu")
+            x = mx.sym.BatchNorm(x, name=f"bn{number}")
+        x = mx.sym.FullyConnected(x, num_hidden=30, name="out")
+        label = mx.sym.reshape(mx.sym.var("softmax_label"), shape=(-1,))
+        return mx.sym.SoftmaxOutput(x, label, name="softmax"), ("data",), ("softmax_label",)
+
+    mx.random.seed(0)
+    module = mx.mod.BucketingModule(generate, keys[0], **options)
+    shapes = _bucket_batch(keys[0])
+    module.bind(shapes.provide_data, shapes.provide_label)
+    module.init_params(mx.init.Xavier())
+    module.init_optimizer()
+    for key in keys:
+        module.forward_backward(_bucket_batch(key))
+        module.update()
+    return module
+
+
+def _bucket_batch(length):
+    shapes = {"data": (8, length, 4), "softmax_label": (8, length)}
+    data = mx.nd.arange(8 * length * 4).reshape(shapes["data"]).sin()
+    label = mx.nd.zeros(shapes["softmax_label"])
+    return mx.io.DataBatch(
+        [data], [label], bucket_key=length, provide_data=[("data", data.shape)],
+        provide_label=[("softmax_label", label.shape)],
+    )  # fmt: skip
+
+
+def test_buckets_hold_the_outputs_of_the_last_one_alone():
+    keys = (40, 30, 20, 10)
+    module = _buckets(keys)
+    batches = [_bucket_batch(key) for key in keys]
+    with StorageCounter() as counter:
+        for batch in batches:
+            module.forward_backward(batch)
+            held = module.get_outputs()[0]
+    assert counter.live == held.size * 4
+    values = held.asnumpy()
+    module.forward(batches[0])
+    np.testing.assert_array_equal(held.asnumpy(), values)  # what the user holds stays
+    module.switch_bucket(keys[-1], None)
+    with pytest.raises(MXNetError, match="call forward first"):
+        module.get_outputs()
+
+
+def test_a_fraction_as_budget_gives_smaller_shapes_at_least_what_the_first_got():
+    expected = _buckets((40, 2, 20)).get_params()[0]
+    for name, value in _buckets((40, 2, 20), memory_budget=0.75).get_params()[0].items():
+        np.testing.assert_array_equal(value.asnumpy(), expected[name].asnumpy())
+
+
+def test_buckets_update_in_backward():
+    expected = _buckets((40, 20)).get_params()[0]
+    module = _buckets((40, 20), update_in_backward=True)
+    for name, value in module.get_params()[0].items():
+        np.testing.assert_array_equal(value.asnumpy(), expected[name].asnumpy())
+    gradients = [gradient for arrays in module._current._exec_group.grad_arrays for gradient in arrays]
+    assert not any(gradient.asnumpy().any() for gradient in gradients)  # none was written

@@ -484,7 +484,7 @@ def test_gradients_of_rules_cannot_be_differentiated_again():
 
 def test_outputs_that_are_arguments_are_copies():
     weight = mx.sym.var("weight", stype="row_sparse")
-    executor = mx.sym.Group([weight, mx.sym.square(weight)]).simple_bind(mx.cpu(), "inplace", weight=(3, 2))
+    executor = mx.sym.Group([weight, mx.sym.square(weight)]).simple_bind(mx.cpu(), "write", weight=(3, 2))
     executor.arg_dict["weight"][:] = 2
     outputs = executor.forward(is_train=True)
     executor.backward([nd.ones((3, 2)).tostype("row_sparse")] * 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -47,6 +48,7 @@ class Executor:
     arg_arrays, grad_arrays, aux_arrays  arrays in the order of list_arguments and list_auxiliary_states; a gradient
         is None where none is wanted
     outputs  arrays of the outputs; the same objects after every run
+    is_released  whether outputs are gone until the next run, see `release`
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class Executor:
         self._plans: dict[tuple[bool, tuple[bool, ...], bool], CompiledProgram | None] = {}
         #: what takes the gradient of an argument, by name, in place of its array, and may change the argument at once
         self._update: Callable[[str, NDArray], None] | None = None
+        self.is_released = False
         self._step: _Step | None = None  # the training step that waits for its backward pass
         self._prepare()
 
@@ -187,6 +190,7 @@ class Executor:
         """
         self._set_arguments(kwargs)
         self._tracked, self._leaves, self._step = None, {}, None  # what the last run kept may go before this one
+        self.is_released = False
         for output, blank in zip(self.outputs, self._no_outputs, strict=True):
             output._data = blank
         if self._program.is_random:
@@ -211,6 +215,16 @@ class Executor:
         if self._step is not None:
             self._step.watch_outputs(self.outputs)
         return self.outputs
+
+    def release(self) -> None:
+        """Let go of what the last run left, so that executors of other shapes can use the memory.
+
+        Arrays of outputs that others hold stay as they are: those of this executor are new, and zeros until the next
+        run. A backward pass computes the forward pass again.
+        """
+        self._tracked, self._leaves, self._step = None, {}, None
+        self.outputs = [wrap(NDArray, blank, self._ctx) for blank in self._no_outputs]
+        self.is_released = True
 
     def _set_arguments(self, kwargs: dict[str, Any]) -> None:
         """Copy values into arguments; see `forward`."""
@@ -262,16 +276,18 @@ class Executor:
         tensors = {name: bound._data for name, (bound, _) in zip(self._names, self._inputs, strict=True)}
         apart = sum(t.nbytes for t in tensors.values()) + sum(tensors[name].nbytes for name in wanted)
         try:
-            return plan_within(
+            planned = plan_within(
                 "Executor", self._asked, apart, self._program, {n: tuple(t.shape) for n, t in tensors.items()},
                 {n: DTYPE_NAMES[t.dtype] for n, t in tensors.items()}, training=True, wanted=wanted,
                 device=self._device, heads=self._heads, stores=True, updates=self._update is not None,
                 direct=self._direct() if self._update is None else (),
-            ).compiled  # fmt: skip
+            )  # fmt: skip
         except Unplannable:
             if self._asked.budget is not None:
                 raise
             return None
+        self._asked = replace(self._asked, least=max(planned.most, self._asked.least))
+        return planned.compiled
 
     def _direct(self) -> list[str]:
         """The arguments whose gradient array is written to, and may be by the operation that computes the gradient."""
@@ -693,6 +709,7 @@ def bind(
         raise TypeError(f"Context type error: got {type(ctx)}")
     if shared_exec is not None and not isinstance(shared_exec, Executor):
         raise TypeError("shared_exec is not an Executor")
+    asked = asked if shared_exec is None else replace(asked, least=shared_exec._asked.least)
     names, aux_names = symbol.list_arguments(), symbol.list_auxiliary_states()
     arrays = _as_arrays(names, args, "args", False)
     if args_grad is None:
@@ -752,6 +769,7 @@ def simple_bind(
     old_grads: dict[str, NDArray | None] = {}
     old_aux: dict[str, NDArray] = {}
     if shared_exec is not None:
+        asked = replace(asked, least=shared_exec._asked.least)
         old_args = {n: a for n, a in shared_exec.arg_dict.items() if n in shareable}
         old_grads = {n: g for n, g in shared_exec.grad_dict.items() if n in shareable and g is not None}
         old_aux = shared_exec.aux_dict

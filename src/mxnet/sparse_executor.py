@@ -57,6 +57,10 @@ class SparseExecutor(Executor):
         self._results = results if is_train else None
         return self.outputs
 
+    def release(self) -> None:
+        """Let go of what the last run kept for the backward pass; outputs stay."""
+        self._results = None
+
     def _interpret(self, is_train: bool, differentiate: bool, monitor: Any = None, aux_stay: bool = False) -> list[Any]:
         arrays = []
         for bound, position in self._inputs:

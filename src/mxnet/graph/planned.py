@@ -33,11 +33,13 @@ class Planned:
 
     lowered   the program as the graph says
     chosen    the way to run it that is taken
+    most      the bytes that a budget allowed, 0 without one
     """
 
-    def __init__(self, lowered: LoweredProgram, chosen: Candidate):
+    def __init__(self, lowered: LoweredProgram, chosen: Candidate, most: int = 0):
         self.lowered = lowered
         self.chosen = chosen
+        self.most = most
 
     @cached_property
     def compiled(self) -> CompiledProgram:
@@ -75,7 +77,8 @@ def plan(
     program: Program, shapes: Mapping[str, tuple[int, ...]], dtypes: Mapping[str, str], *, training: bool,
     wanted: Sequence[str] = (), device: torch.device | None = None, heads: Sequence[bool] | None = None,
     stores: bool | Collection[str] = False, updates: bool = False, direct: Iterable[str] = (), fuse: bool = False,
-    budget: int | float | None = None, apart: int = 0, recompute: bool | None = None, keep_random: bool = False,
+    budget: int | float | None = None, least: int = 0, apart: int = 0, recompute: bool | None = None,
+    keep_random: bool = False,
 ) -> Planned:  # fmt: skip
     """Plan a forward pass, or with `wanted` a training step.
 
@@ -85,6 +88,7 @@ def plan(
         direct: with stores, the variables whose gradient replaces what is in its array, of the same layout.
         budget: the most bytes that the step may need at one time, results and what is apart from them together; a float
             is a fraction of what it needs without a budget.
+        least: what a fraction gives at least, in bytes.
         apart: bytes that it needs apart from results.
         recompute: False: no result is computed again; True: whatever is cheap may be, however long that takes in all,
             for the smallest plan that gives; None: as far as it costs next to nothing. Nodes with the attribute
@@ -118,11 +122,14 @@ def plan(
     lowered, ways = found[0]
     if budget is None:
         return Planned(lowered, ways.without_budget)
-    most = int(budget * (ways.without_budget.peak + apart)) if isinstance(budget, float) else budget
+    if isinstance(budget, int):
+        most = budget
+    else:
+        most = max(int(budget * (ways.without_budget.peak + apart)), least)
     for lowered, ways in found:
         within = ways.within(most - apart)
         if within is not None:
-            return Planned(lowered, within)
+            return Planned(lowered, within, most)
     raise OverBudget(most, min(way.peak for _, ways in found for way in ways.found) + apart)
 
 

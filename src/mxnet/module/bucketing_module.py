@@ -62,6 +62,7 @@ class BucketingModule(BaseModule):
         check_input_names(symbol, list(fixed_param_names or ()), "fixed_param_names", True)
         self._buckets: dict[Any, Module] = {}
         self._curr_module: Module | None = None
+        self._latest: Module | None = None  # the bucket that ran last
         self._curr_bucket_key: Any = None
         self._params_dirty = False
         self._monitor: Any = None
@@ -181,6 +182,7 @@ class BucketingModule(BaseModule):
                 self._loaded = self.get_params()
             self.binded = False
             self._buckets, self._curr_module, self._curr_bucket_key = {}, None, None
+            self._latest = None
             self.optimizer_initialized = False
         if self.binded:
             self.logger.warning("Already bound, ignoring bind()")
@@ -267,7 +269,22 @@ class BucketingModule(BaseModule):
         """
         self._require_ready()
         self.switch_bucket(self._key(data_batch), data_batch.provide_data, data_batch.provide_label)
+        self._release_others()
         self._current.forward(data_batch, is_train=is_train)
+
+    def forward_backward(self, data_batch: Any) -> None:
+        """`forward` in training mode, then `backward`, in the bucket of the batch; see `Module.forward_backward`."""
+        self._require_ready()
+        self.switch_bucket(self._key(data_batch), data_batch.provide_data, data_batch.provide_label)
+        self._release_others()
+        self._current.forward_backward(data_batch)
+
+    def _release_others(self) -> None:
+        """Before the current bucket runs: what the one before holds makes room."""
+        if self._latest is not self._curr_module:
+            if self._latest is not None:
+                self._latest.release()
+            self._latest = self._curr_module
 
     def backward(self, out_grads: Any = None) -> None:
         """Compute the gradients in the current bucket; see `Module.backward`."""

@@ -120,6 +120,8 @@ class DataParallelExecutorGroup:
             DataDesc.get_batch_axis(symbol[name].attr("__layout__")) for name in symbol.list_outputs()
         ]  # fmt: skip
         self._by_shapes: dict[Any, list[Any]] = {}
+        self._latest: list[Any] = []  # the executors that ran last
+        self._first: list[Any] = shared_group._first if shared_group is not None else []  # those bound first
         self._monitors: list[Any] = []
         # name -> array for each device: what executors for all shapes have in common
         self._kept: list[dict[str, NDArray]] = [{} for _ in contexts]
@@ -186,6 +188,7 @@ class DataParallelExecutorGroup:
         execs = self._by_shapes.get(key)
         if execs is None:
             execs = [self._bind_one(device, described, axes) for device in range(len(self.contexts))]
+            self._first = self._first or execs
             while len(self._by_shapes) >= _MAX_EXECUTORS:
                 del self._by_shapes[next(iter(self._by_shapes))]
             self._by_shapes[key] = execs
@@ -235,8 +238,9 @@ class DataParallelExecutorGroup:
                 if is_common:
                     grads[name] = kept_grads.setdefault(name, grads.get(name))
         aux = {n: common(n, s, d) for n, s, d in zip(self.aux_names, aux_shapes, aux_types, strict=True)}
+        first = self._first[device] if self._first else None
         return bind(
-            self.symbol, ctx, args, grads, self.grad_req, aux, self.group2ctxs[device], None, self.memory_budget,
+            self.symbol, ctx, args, grads, self.grad_req, aux, self.group2ctxs[device], first, self.memory_budget,
             self.recompute, set(self.arg_names) - set(self.param_names),
         )  # fmt: skip
 
@@ -320,6 +324,7 @@ class DataParallelExecutorGroup:
         Raises: MXNetError if arrays are missing, or shapes don't fit.
         """
         self._load_batch(data_batch)
+        self._release_others()
         is_train = self.for_training if is_train is None else is_train
         for executor in self.execs:
             executor.forward(is_train=is_train)
@@ -344,7 +349,27 @@ class DataParallelExecutorGroup:
                 gradient.copyto(gradients[name])
 
         self._load_batch(data_batch)
+        self._release_others()
         return executor.step(update)
+
+    def _release_others(self) -> None:
+        """Before the executors run: what those of other shapes hold makes room."""
+        if self._latest is not self.execs:
+            self.release()
+            self._latest = self.execs
+
+    def release(self) -> None:
+        """Let go of what the last run left; see `Executor.release`."""
+        for executor in self._latest:
+            executor.release()
+        self._latest = []
+
+    def _require_outputs(self) -> None:
+        if any(executor.is_released for executor in self.execs):
+            raise MXNetError(
+                "The outputs for these shapes are gone, for a batch of other shapes has been computed since; call "
+                "forward first, or keep what get_outputs gave."
+            )
 
     def _load_batch(self, data_batch: Any) -> None:
         for kind, targets, axes, names in (
@@ -388,6 +413,7 @@ class DataParallelExecutorGroup:
 
     def get_outputs(self, merge_multi_context: bool = True, begin: int = 0, end: int | None = None) -> list[Any]:
         """The outputs number begin to end - 1: joined, or a list with those of all devices for each."""
+        self._require_outputs()
         end = len(self.output_layouts) if end is None else end
         outputs = [[executor.outputs[i] for executor in self.execs] for i in range(begin, end)]
         if not merge_multi_context:
@@ -406,6 +432,7 @@ class DataParallelExecutorGroup:
 
     def update_metric(self, eval_metric: Any, labels: Any, pre_sliced: bool) -> None:
         """Update a metric with the labels of a batch (pre_sliced: lists of them for each device) and the outputs."""
+        self._require_outputs()
         names = self.label_names or [f"label_{i}" for i in range(len(labels or ()))]
         for device, executor in enumerate(self.execs):
             own = labels[device] if pre_sliced else labels or []

@@ -518,6 +518,13 @@ class Module(BaseModule):
         group.reshape(data, label if wants_label else None)
         self._data_shapes, self._label_shapes = data, label if wants_label else None
 
+    def release(self) -> None:
+        """Let go of the outputs of the last forward and what it kept for backward, to make room for other modules.
+
+        Arrays that get_outputs has given stay as they are. Raises: AssertionError before bind.
+        """
+        self._group.release()
+
     def backward(self, out_grads: Any = None) -> None:
         """Compute the gradients.
 

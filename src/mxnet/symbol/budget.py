@@ -22,11 +22,13 @@ class Limits:
     recompute  False: no result is computed again; True: all that is cheap, for the smallest plan that gives; None: as
                far as it costs next to nothing
     given      how the budget was given, for messages
+    least      what a fraction gives at least, in bytes: what it gave for other shapes that share the memory
     """
 
     budget: int | float | None = None
     recompute: bool | None = None
     given: str = ""
+    least: int = 0
 
 
 def limits(what: str, memory_budget: Any = None, recompute: Any = None, training: bool = True) -> Limits:
@@ -117,7 +119,9 @@ def plan_within(
     """
     budget = asked.budget if wanted or isinstance(asked.budget, int) else None
     try:
-        return plan(*args, wanted=wanted, budget=budget, apart=apart, recompute=asked.recompute, **options)
+        return plan(
+            *args, wanted=wanted, budget=budget, least=asked.least, apart=apart, recompute=asked.recompute, **options
+        )
     except OverBudget as error:
         given = f"a memory budget of {error.budget:,} bytes"
         if asked.given != f"a memory budget of {error.budget}":

@@ -375,7 +375,8 @@ class Symbol:
             aux_states: arrays of all auxiliary states, as a list or by name.
             group2ctx: devices of the groups that the attribute ctx_group names; so far they must all be the device
                 of ctx (cpu(0) and cpu(1) are one).
-            shared_exec: an executor whose memory may be used too.
+            shared_exec: an executor that doesn't run at the same time: memory_budget as a fraction gives at least the
+                bytes that it gave there. (Memory is shared by all executors in any case.)
             memory_budget, recompute: as for `simple_bind`.
         Raises: ValueError if an array is missing; MXNetError if shapes contradict each other, or a budget can't be met.
         """
