@@ -194,6 +194,18 @@ def test_rules_of_element_wise_operations(func):
             check_rule(func, *(torch.empty_strided(t.shape, t.stride(), dtype=dtype) for t in given), *numbers)
 
 
+@pytest.mark.parametrize("shape", [(4, 6, 5, 7), (1, 6, 1, 7), (4, 6), (1, 6), (4, 1), (3,), ()])
+def test_rules_of_comparisons_and_rows(shape):
+    for data in layouts_of(shape):
+        check_rule(aten.gt.Scalar, data, 2.0)
+        for other in layouts_of(shape):
+            check_rule(aten.bitwise_or.Tensor, data > 0, other > 0)
+        if len(shape) > 1:
+            check_rule(aten.sub.Tensor, data, torch.empty(shape[-1]))
+            check_rule(aten.add.Tensor, data, torch.empty(2 * shape[-1])[::2])
+            check_rule(aten.add_.Tensor, torch.empty(shape), torch.empty(shape[-1]))
+
+
 def test_rules_of_copies_means_and_pooling():
     for shape in ((4, 6, 5, 7), (1, 6, 1, 7), (4, 6)):
         for data in layouts_of(shape):

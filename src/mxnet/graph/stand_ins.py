@@ -144,6 +144,7 @@ def _by_fake_mode(func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any
 _ALIKE = {
     aten.clone.default, aten.empty.memory_format, aten.empty_like.default, aten.empty_strided.default,
     aten.zeros.default, aten.ones.default, aten.full.default, aten.zeros_like.default, aten.ones_like.default,
+    aten.scalar_tensor.default,
     aten.full_like.default, aten.new_zeros.default, aten.new_ones.default, aten.new_empty.default,
     aten.new_full.default, aten.new_empty_strided.default, aten.fill.Scalar, aten.fill_.Scalar, aten.zero_.default,
     aten.mm.default, aten.addmm.default, aten.bmm.default, aten.sum.default, aten.sum.dim_IntList, aten.mean.dim,
@@ -325,9 +326,29 @@ def _convolution_backward(
 
 
 def _by_element(data: Tensor, *others: Any, alpha: float = 1) -> Any:
-    if not _fit(data, others) or not _is_plain(data):
+    if not _is_plain(data) or not (_fit(data, others) or _is_row(data, others)):
         return NotImplemented
     return _new_like(data)
+
+
+def _is_row(data: Tensor, others: Sequence[Any]) -> bool:
+    """Whether the other is a vector, for each row of a contiguous matrix."""
+    if data.ndim != 2 or len(others) != 1 or not isinstance(others[0], Tensor) or not _alike([data, *others]):
+        return False
+    return others[0].shape == data.shape[1:] and min(data.shape) > 1 and data.is_contiguous()
+
+
+def _compare(data: Tensor, number: Any) -> Any:
+    if not (_fit(data, (number,)) and _is_plain(data)) or isinstance(number, Tensor):
+        return NotImplemented
+    return stand_in(data.shape, data.stride(), torch.bool, data.device)
+
+
+def _logic(first: Tensor, second: Any) -> Any:
+    if not isinstance(second, Tensor) or (first.shape, first.stride()) != (second.shape, second.stride()):
+        return NotImplemented
+    known = all(type(t) is StandIn and t.dtype is torch.bool and t.device.type == "cpu" for t in (first, second))
+    return _new_like(first) if known and _is_plain(first) else NotImplemented
 
 
 def _by_element_in_place(data: Tensor, *others: Any, alpha: float = 1) -> Any:
@@ -386,12 +407,14 @@ _RULES: dict[Any, Callable[..., Any]] = {
         (aten.relu.default, aten.threshold_backward.default, aten.add.Tensor, aten.sub.Tensor, aten.mul.Tensor,
          aten.div.Tensor, aten.add.Scalar, aten.mul.Scalar, aten.div.Scalar, aten.rsqrt.default, aten.sqrt.default,
          aten.sigmoid.default, aten.tanh.default, aten.sigmoid_backward.default, aten.tanh_backward.default,
-         aten.exp.default, aten.neg.default), _by_element,
+         aten.exp.default, aten.neg.default, aten.clamp.default), _by_element,
     ),
     **dict.fromkeys(
         (aten.add_.Tensor, aten.sub_.Tensor, aten.mul_.Tensor, aten.div_.Tensor, aten.add_.Scalar, aten.mul_.Scalar,
          aten.pow_.Scalar, aten.lerp_.Scalar, aten.square_.default, aten.relu_.default), _by_element_in_place,
     ),
+    **dict.fromkeys((aten.gt.Scalar, aten.ge.Scalar, aten.lt.Scalar, aten.le.Scalar), _compare),
+    **dict.fromkeys((aten.bitwise_or.Tensor, aten.bitwise_and.Tensor), _logic),
     aten.copy_.default: _copy_in_place,
     aten._to_copy.default: _convert,
     aten.max_pool2d_with_indices_backward.grad_input: _pooling_backward_into,
