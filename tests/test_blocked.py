@@ -12,8 +12,10 @@ import torch
 import mxnet as mx
 from mxnet import autograd, gluon, nd
 from mxnet.graph import onednn
-from mxnet.graph.graph import Graph
+from mxnet.graph.backends import fused
+from mxnet.graph.graph import Graph, Value
 from mxnet.graph.infer import infer_dtypes, infer_shapes
+from mxnet.graph.optimized import OptimizedGraph
 from mxnet.graph.planned import plan
 from mxnet.graph.program import Program
 from mxnet.storage_counter import StorageCounter
@@ -240,6 +242,83 @@ def test_plans_in_blocks_are_exact(name):
         gradients = compiled.backward(values, heads, torch.Generator())
     assert counter.peak == planned.chosen.peak
     del outputs, gradients
+
+
+#: what inference joins: each activation after a convolution, and sums
+TAILS = {
+    "relu": "a = relu(c)", "leaky": "a = LeakyReLU(c; act_type=leaky, slope=0.2)", "tanh": "a = tanh(c)",
+    "sigmoid": "a = sigmoid(c)", "gelu": "a = LeakyReLU(c; act_type=gelu)", "clip": "a = clip(c; a_min=-0.5, a_max=2)",
+    "hard_sigmoid": "a = hard_sigmoid(c; alpha=0.16666666666666666)",
+    "swish": "s = sigmoid(c)\na = elemwise_mul(c, s)",
+    "hard_swish": "p = _plus_scalar(c; scalar=3)\nq = clip(p; a_min=0, a_max=6)\ns = _div_scalar(q; scalar=6)\n"
+    "a = elemwise_mul(c, s)",
+    "sum": "d = Convolution(x, v; kernel=(1, 1), num_filter=32, no_bias=True)\na = elemwise_add(c, d)",
+    "sum and relu": "d = Convolution(x, v; kernel=(1, 1), num_filter=32, no_bias=True)\n"
+    "s = elemwise_add(c, d)\na = relu(s)",
+    "sum with what is used again": "d = Convolution(x, v; kernel=(1, 1), num_filter=32, no_bias=True)\n"
+    "s = elemwise_add(c, d)\na = elemwise_mul(s, d)",
+    "sum with an input": "a = elemwise_add(c, y)",
+}  # fmt: skip
+INFERENCE = {
+    **{name: (case[0], case[1]) for name, case in CASES.items()},
+    **{
+        name: (f"c = Convolution(x, w, b; kernel=(3, 3), pad=(1, 1), num_filter=32)\n{tail}\nreturn a", (2, 16, 7, 7))
+        for name, tail in TAILS.items()
+    },
+    "dense layers": (
+        C.format(32) + "f = Flatten(c)\nd = FullyConnected(f, v, b; num_hidden=20)\ne = relu(d)\n"
+        "g = FullyConnected(e, u; num_hidden=3, no_bias=True)\nreturn g", (2, 16, 5, 5),
+    ),
+    "a dense layer of rows": (
+        C.format(32) + "d = FullyConnected(c, v, b; num_hidden=20, flatten=False)\nreturn d", (2, 16, 5, 5)
+    ),
+}  # fmt: skip
+
+
+def inferred(text, shape, transform):
+    """(the optimised graph, its tensors, its outputs) of a forward pass in inference."""
+    graph = Graph.parse(text)
+    names = [node.name for node in graph.variables]
+    dtypes = dict.fromkeys(names, "float32")
+    found = infer_shapes(graph, {"x": shape}, infer_dtypes(graph, dtypes))
+    draw = torch.Generator().manual_seed(3)
+    tensors = [
+        torch.rand(found[Value(node, 0)], generator=draw) + (0.5 if node.name == "var" else -0.4)
+        for node in graph.variables
+    ]
+    optimized = OptimizedGraph(graph, set(names) - {"x", "y"}, transform, as_created=True)
+    return optimized, tensors, optimized.run(tensors, torch.device("cpu"))
+
+
+@needs_onednn
+@pytest.mark.parametrize("name", INFERENCE)
+def test_fused_inference_in_blocks_gives_the_results_of_the_graph_but_for_rounding(name):
+    text, shape = INFERENCE[name]
+    optimized, tensors, outputs = inferred(text, shape, fused)
+    _, _, expected = inferred(text, shape, None)
+    for actual, wanted in zip(outputs, expected, strict=True):
+        assert actual.shape == wanted.shape
+        assert (actual - wanted).abs().max().item() <= 2e-5 * (wanted.abs().max().item() + 1e-6)
+    again = optimized.run(tensors, torch.device("cpu"))
+    assert all(torch.equal(actual, before) for actual, before in zip(again, outputs, strict=True))
+
+
+@needs_onednn
+def test_inference_in_blocks_reorders_weights_once_and_again_when_they_change():
+    text, shape = INFERENCE["sum and relu"]
+    optimized, tensors, outputs = inferred(text, shape, fused)
+    (prepared,) = optimized._prepared.values()
+    names = [instruction.name for instruction in prepared.planned.chosen.program.instructions]
+    assert names.count("onednn.reorder") == 2  # of x and of the result
+    kept = prepared.prologue.computed[0].results
+    optimized.run(tensors, torch.device("cpu"))
+    assert prepared.prologue.computed[0].results is kept
+    variables = optimized.variables
+    tensors[variables.index("w")].mul_(2)
+    tensors[variables.index("b")].mul_(2)
+    tensors[variables.index("v")].mul_(2)
+    doubled = optimized.run(tensors, torch.device("cpu"))
+    assert torch.allclose(doubled[0], 2 * outputs[0], rtol=1e-5, atol=1e-6)
 
 
 class Net(gluon.HybridBlock):

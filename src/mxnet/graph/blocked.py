@@ -7,8 +7,9 @@ an instruction of the program like any other. Results are rounded differently th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -33,7 +34,12 @@ _ZERO_IS_NOT_KEPT = {"sigmoid", "softrelu"}  # of Activation: only where no axis
 
 
 class Blocked(Lowering):
-    """Puts a flat program together whose images lie in blocks."""
+    """Puts a flat program together whose images lie in blocks.
+
+    operators  by name, what enters their nodes on values that they are given; False: not this one
+    """
+
+    operators: Mapping[str, Callable[[Any, Step, list[int]], bool]] = {}
 
     def __init__(self, *args: Any):
         super().__init__(*args)
@@ -48,13 +54,14 @@ class Blocked(Lowering):
         """A value as torch has it."""
         if index not in self.memories:
             return index
-        return self.arrange(index, _plain(contiguous_layout(self.memories[index].dims, torch.float32)), node, suffix)
+        layout = contiguous_layout(self.memories[index].dims, torch.float32)
+        return self.arrange(index, plain_memory(layout), node, suffix)
 
     def forward(self, step: Step) -> None:
         """Enter the forward pass of a node, on blocks where that is possible."""
         node = step.node
         given = [self.values[value] for value in node.inputs]
-        enter = _OPERATORS.get(step.op.name)
+        enter = self.operators.get(step.op.name)
         if enter is not None and all(self.dtype(index) is torch.float32 for index in given):
             try:
                 if enter(self, step, given):
@@ -74,7 +81,7 @@ class Blocked(Lowering):
 
     def arrange(self, index: int, memory: Memory, node: Node, suffix: str = "") -> int:
         """The value in a layout of oneDNN; itself where it lies so already."""
-        current = self.memories.get(index) or _plain(self.layout(index))
+        current = self.memories.get(index) or plain_memory(self.layout(index))
         if current is memory:
             return index
         key = (index, memory)
@@ -86,7 +93,7 @@ class Blocked(Lowering):
         """The value as torch has it, with the channels last in memory if it is a batch of images."""
         dims = self.dims(index)
         layout = (channels_last_layout if len(dims) == 4 else contiguous_layout)(dims, torch.float32)
-        return self.arrange(index, _plain(layout), node, " backward")
+        return self.arrange(index, plain_memory(layout), node, " backward")
 
     def emit(self, primitive: Primitive, reads: Sequence[int], node: Node, suffix: str = "") -> list[int]:
         """Enter one operation of oneDNN; the values that it makes."""
@@ -145,7 +152,8 @@ class Blocked(Lowering):
 
 
 @lru_cache(maxsize=4096)
-def _plain(layout: Layout) -> Memory:
+def plain_memory(layout: Layout) -> Memory:
+    """The memory of a tensor with strides."""
     return plain(layout)
 
 
@@ -165,16 +173,21 @@ def _works_on(node: Node, memory: Memory) -> bool:
     return name in KEEP_ZEROS or name in _ELEMENT_WISE
 
 
-def _convolution(low: Blocked, step: Step, given: list[int]) -> bool:
-    node, attrs = step.node, step.attrs
-    kernel = attrs["kernel"]
-    data, weight = low.dims(given[0]), low.layout(given[1])
+def geometry_of(low: Blocked, step: Step, given: list[int]) -> tuple[Shape, Shape, Shape, int] | None:
+    """(stride, dilate, pad, groups) of a convolution; None if its axes aren't batch, channels, places."""
+    attrs, kernel, data = step.attrs, step.attrs["kernel"], low.dims(given[0])
     if is_channel_last(attrs["layout"]) or not all(data) or len(data) != len(kernel) + 2:
-        return False
+        return None
     ones = (1,) * len(kernel)
-    stride, dilate, pad = attrs["stride"] or ones, attrs["dilate"] or ones, attrs["pad"] or (0,) * len(kernel)
-    result = low.inferred_layout(Value(node, 0)).shape
-    geometry = (stride, dilate, pad, attrs["num_group"])
+    return attrs["stride"] or ones, attrs["dilate"] or ones, attrs["pad"] or (0,) * len(kernel), attrs["num_group"]
+
+
+def _convolution(low: Blocked, step: Step, given: list[int]) -> bool:
+    node = step.node
+    geometry = geometry_of(low, step, given)
+    if geometry is None:
+        return False
+    data, weight, result = low.dims(given[0]), low.layout(given[1]), low.inferred_layout(Value(node, 0)).shape
     found = convolution(data, weight, result, *geometry, len(given) > 2)
     source = low.arrange(given[0], found.source, node)
     kernel_forward = low.emit(found.arrange_weight, [given[1]], node)[0]
@@ -215,10 +228,18 @@ def _data_gradient(
     )[0]
 
 
+def normalized_memory(low: Blocked, step: Step, given: list[int]) -> Memory | None:
+    """The memory of what a BatchNorm normalises; None if oneDNN can't do it, or it lies in no blocks."""
+    attrs, memory = step.attrs, low.memories.get(given[0])
+    if memory is None or attrs["output_mean_var"] or attrs.get("axis", 1) not in (1, 1 - len(memory.dims)):
+        return None
+    return memory
+
+
 def _batch_norm(low: Blocked, step: Step, given: list[int]) -> bool:
     node, attrs = step.node, step.attrs
-    memory = low.memories.get(given[0])
-    if memory is None or attrs["output_mean_var"] or attrs.get("axis", 1) not in (1, 1 - len(memory.dims)):
+    memory = normalized_memory(low, step, given)
+    if memory is None:
         return False
     data, gamma, beta, moving_mean, moving_var = given
     fixed = attrs["use_global_stats"] or not low.training
@@ -256,26 +277,32 @@ def _zeros(layout: Layout, device: torch.device) -> Any:
     return template("zeros", torch.zeros_like, (layout,), (False,), device)
 
 
-def _pooling(low: Blocked, step: Step, given: list[int]) -> bool:
-    node, attrs = step.node, step.attrs
-    memory = low.memories.get(given[0])
+def windows_of(
+    low: Blocked, step: Step, given: list[int]
+) -> tuple[Memory, Shape, Shape, Shape, Shape, str] | None:
+    """What `pooling` takes for a node; None if oneDNN can't do it, or its data lie in no blocks."""
+    attrs, memory = step.attrs, low.memories.get(given[0])
     if memory is None or is_channel_last(attrs.get("layout")) or attrs["pool_type"] not in ("max", "avg"):
-        return False
-    spatial = memory.dims[2:]
-    result = low.inferred_layout(Value(node, 0)).shape
+        return None
+    spatial, kind = memory.dims[2:], attrs["pool_type"]
+    result = low.inferred_layout(Value(step.node, 0)).shape
+    ones, zeros = (1,) * len(spatial), (0,) * len(spatial)
     if attrs["global_pool"]:
-        kernel, stride, pad, kind = spatial, (1,) * len(spatial), (0,) * len(spatial), attrs["pool_type"]
-    else:
-        kernel, ones = attrs["kernel"], (1,) * len(spatial)
-        stride, pad, kind = attrs["stride"] or ones, attrs["pad"] or (0,) * len(spatial), attrs["pool_type"]
-        counts_pads = attrs.get("count_include_pad") is not False and any(pad)
-        if attrs["pooling_convention"] == "same" or not len(kernel) == len(stride) == len(pad) == len(spatial):
-            return False
-        if kind == "avg" and attrs["pooling_convention"] == "full" and counts_pads:
-            return False  # what lies beyond the pads doesn't count, but oneDNN knows one kind of pads
-        if kind == "avg" and not counts_pads:
-            kind = "avg_inside"
-    found = pooling(memory, result, kernel, stride, pad, kind)
+        return memory, result, spatial, ones, zeros, kind
+    kernel, stride, pad = attrs["kernel"], attrs["stride"] or ones, attrs["pad"] or zeros
+    counts_pads = attrs.get("count_include_pad") is not False and any(pad)
+    if attrs["pooling_convention"] == "same" or not len(kernel) == len(stride) == len(pad) == len(spatial):
+        return None
+    if kind == "avg" and attrs["pooling_convention"] == "full" and counts_pads:
+        return None  # what lies beyond the pads doesn't count, but oneDNN knows one kind of pads
+    return memory, result, kernel, stride, pad, "avg_inside" if kind == "avg" and not counts_pads else kind
+
+
+def _pooling(low: Blocked, step: Step, given: list[int]) -> bool:
+    node, windows = step.node, windows_of(low, step, given)
+    if windows is None:
+        return False
+    found = pooling(*windows)
     out, *places = low.emit(found.forward, given, node)
 
     def backward(gradients: Gradients) -> None:
@@ -288,22 +315,30 @@ def _pooling(low: Blocked, step: Step, given: list[int]) -> bool:
     return True
 
 
-def _concat(low: Blocked, step: Step, given: list[int]) -> bool:
-    """Joins channels, where each part fills whole blocks: sample by sample, the blocks of one part after another's."""
-    node = step.node
-    memories = [low.memories.get(index) for index in given]
-    blocks = {memory.blocks for memory in memories if memory is not None}
-    first = low.dims(given[0])
-    if step.attrs["dim"] != 1 or len(blocks) != 1 or len(first) < 3:
-        return False
+def channel_parts(low: Blocked, step: Step, given: list[int]) -> tuple[list[int], Memory] | None:
+    """What a Concat of channels joins, in one kind of blocks, and the memory of the whole; None if it can't be so.
+
+    Each part must fill whole blocks.
+    """
+    blocks = {low.memories[index].blocks for index in given if index in low.memories}
+    if step.attrs["dim"] != 1 or len(blocks) != 1 or len(low.dims(given[0])) < 3:
+        return None
     (inside,) = blocks
     if len(inside) != 1 or inside[0][0] != 1 or any(low.dims(index)[1] % inside[0][1] for index in given):
-        return False
+        return None
     size = inside[0][1]
-    parts = [low.arrange(index, channel_blocks(low.dims(index), size), node) for index in given]
-    whole = channel_blocks(low.inferred_layout(Value(node, 0)).shape, size)
+    parts = [low.arrange(index, channel_blocks(low.dims(index), size), step.node) for index in given]
+    return parts, channel_blocks(low.inferred_layout(Value(step.node, 0)).shape, size)
+
+
+def _concat(low: Blocked, step: Step, given: list[int]) -> bool:
+    node, found = step.node, channel_parts(low, step, given)
+    if found is None:
+        return False
+    parts, whole = found
+    batch = whole.dims[0]
     layouts, needs = [low.layout(index) for index in parts], low.needs(node)
-    joined = template(("blocks", first[0]), partial(_join, first[0]), layouts, needs, low.device)
+    joined = template(("channels", batch), partial(join_channels, batch), layouts, needs, low.device)
     placed = low.place(joined, parts, None)
     low.enter(placed, joined.forward, node.name, low.numbers[node])
     out = placed.values[joined.outputs[0]]
@@ -328,14 +363,21 @@ def _concat(low: Blocked, step: Step, given: list[int]) -> bool:
     return True
 
 
-def _join(batch: int, *parts: Tensor) -> Tensor:
-    """Samples of each part, one after another, from arrays that hold them batch by batch."""
+def join_channels(batch: int, *parts: Tensor) -> Tensor:
+    """An array of blocks of channels from such arrays: of each sample the blocks of one part after another's."""
     return torch.cat([part.view(batch, -1) for part in parts], 1).view(-1)
 
 
-_OPERATORS: dict[str, Callable[[Blocked, Step, list[int]], bool]] = {
-    "Convolution": _convolution,
-    **dict.fromkeys(("BatchNorm", "BatchNorm_v1", "_contrib_BatchNormWithReLU"), _batch_norm),
-    **dict.fromkeys(("Pooling", "Pooling_v1"), _pooling),
-    "Concat": _concat,
-}
+NORMS = ("BatchNorm", "BatchNorm_v1", "_contrib_BatchNormWithReLU")
+POOLINGS = ("Pooling", "Pooling_v1")
+
+
+class BlockedTraining(Blocked):
+    """Training steps whose images lie in blocks."""
+
+    operators = MappingProxyType({
+        "Convolution": _convolution,
+        **dict.fromkeys(NORMS, _batch_norm),
+        **dict.fromkeys(POOLINGS, _pooling),
+        "Concat": _concat,
+    })  # fmt: skip

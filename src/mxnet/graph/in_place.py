@@ -50,9 +50,10 @@ def work_in_place(lowered: LoweredProgram) -> LoweredProgram:
                 or storages[out_storage].nbytes != layout.nbytes or layout.size * layout.dtype.itemsize != layout.nbytes
             ):  # fmt: skip
                 continue
-            if any(
-                other != value and resolve(lowered.storage_of[other]) == storage for other in instruction.reads
-            ):  # fmt: skip
+            others = [other for place, other in enumerate(instruction.reads) if place != slot]
+            if not isinstance(instruction.call.function, Primitive):  # works element by element: may take one twice
+                others = [other for other in others if other != value]
+            if any(resolve(lowered.storage_of[other]) == storage for other in others):
                 continue
             call = in_place_call(instruction.call, slot)
             if call is None:

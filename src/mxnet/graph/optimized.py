@@ -16,7 +16,8 @@ from torch import Tensor
 from ..base import MXNetError
 from ..ops.dtypes import DTYPE_NAMES, torch_dtype
 from ..ops.generators import generator_for
-from .backends.registry import Transform
+from .backends.registry import Transform, fused
+from .blocked_inference import plan_in_blocks
 from .creation import has_unknown_sizes
 from .graph import Graph
 from .hold import hold_freed_memory
@@ -190,7 +191,13 @@ class OptimizedGraph:
     def _prepared_anew(self, tensors: Sequence[Tensor], device: torch.device) -> Prepared:
         shapes = {name: tuple(tensor.shape) for name, tensor in zip(self.variables, tensors, strict=True)}
         dtypes = {name: DTYPE_NAMES[tensor.dtype] for name, tensor in zip(self.variables, tensors, strict=True)}
-        planned = None
+        planned: Planned | None = None
+        arranged: dict[str, Callable[[Tensor], Tensor]] = {}
+        if self._transform is fused and device.type == "cpu":
+            blocked = plan_in_blocks(self.graph, shapes, dtypes, self._parameters)
+            if blocked is not None:
+                graph, program, planned, primitives = blocked
+                arranged.update(primitives)
         if self._planner is not None:
             try:
                 graph, program, planned, _ = self._planner(shapes, dtypes, device)
@@ -201,11 +208,11 @@ class OptimizedGraph:
                 hold_freed_memory()
             graph, main = self._transform(self.graph, shapes, dtypes, self._parameters)
             program = Program(main, self._as_created)
-        key = device, str(graph), *prologue_names(graph)
+        key = device, str(graph), *prologue_names(graph), *arranged.items()
         prologue = self._prologues.get(key)
         if prologue is None:
             exact = self._transform is optimize_inference
-            prologue = self._prologues[key] = _Prologue(self.variables, graph, device, exact)
+            prologue = self._prologues[key] = _Prologue(self.variables, graph, device, exact, arranged)
         return Prepared(self.variables, self._inputs, prologue, program, planned, self._replays)
 
 
@@ -244,10 +251,14 @@ class Prepared:
 class _Prologue:
     """What depends on parameters alone: computed once for each set of parameters; a block has some on each device.
 
-    With `contiguous`, results lie in memory as those of imperative calls.
+    With `contiguous`, results lie in memory as those of imperative calls; arranged: what reorders some, by name.
     """
 
-    def __init__(self, variables: Sequence[str], graph: Graph, device: torch.device, contiguous: bool):
+    def __init__(
+        self, variables: Sequence[str], graph: Graph, device: torch.device, contiguous: bool,
+        arranged: Mapping[str, Callable[[Tensor], Tensor]],
+    ):  # fmt: skip
+        self._arranged = arranged
         self.names = prologue_names(graph)
         self.program = Program(graph)
         self._device = device
@@ -265,9 +276,15 @@ class _Prologue:
                 return computed.results
         with self._lock:
             self.computed = [other for other in self.computed if other.may_be_valid()][: MOST_PARAMETER_SETS - 1]
-            computed = _Computed(given, self.program, self._device, self._contiguous)
+            computed = _Computed(given, self.program, self._device, self._finished)
             self.computed.insert(0, computed)
             return computed.results
+
+    def _finished(self, results: Sequence[Tensor]) -> list[Tensor]:
+        if self._contiguous:
+            return [_in_own_memory(tensor) for tensor in results]
+        pairs = zip(self.names, results, strict=True)
+        return [self._arranged[name](tensor) if name in self._arranged else tensor for name, tensor in pairs]
 
     def release(self) -> None:
         """Forget all results."""
@@ -278,11 +295,13 @@ class _Prologue:
 class _Computed:
     """The results of a prologue, and the parameters that they were computed from, with their versions."""
 
-    def __init__(self, parameters: Sequence[Tensor], prologue: Program, device: torch.device, contiguous: bool):
+    def __init__(
+        self, parameters: Sequence[Tensor], prologue: Program, device: torch.device,
+        finish: Callable[[Sequence[Tensor]], list[Tensor]],
+    ):  # fmt: skip
         self._parameters = [(weakref.ref(tensor), tensor._version) for tensor in parameters]
         with torch.no_grad():
-            results = prologue.run(parameters, training=False, device=device)
-            self.results = [_in_own_memory(tensor) for tensor in results] if contiguous else results
+            self.results = finish(prologue.run(parameters, training=False, device=device))
 
     def is_valid(self, parameters: Sequence[Tensor]) -> bool:
         """Whether these are the same parameters, unchanged."""

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 import torch
 
 from . import onednn
-from .blocked import Blocked
+from .blocked import BlockedTraining
 from .channels_last import ChannelsLast
 from .choose import Candidate, Ways
 from .compiled import CompiledProgram
@@ -136,7 +136,7 @@ def plan(
 def _layouts(device: torch.device | None) -> type[Lowering]:
     """What lays out images for fast training: in blocks where oneDNN can be called, else with the channels last."""
     if (device is None or device.type == "cpu") and onednn.is_available():
-        return Blocked
+        return BlockedTraining
     return ChannelsLast
 
 

@@ -327,6 +327,11 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     fake  run them on tensors of FakeTensorMode, which is active outside of this mode, rather than on stand-ins
     """
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """torch asks whether to hide this from its compiler, which would import the compiler: about two seconds."""
+        return False
+
     def __init__(self, fake: bool = False) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._fake = fake

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from .normalization import _BATCH_NORM_DOC, _batch_norm_dtypes, _channel_shapes, _same_as_data, batch_norm
+from .normalization import _BATCH_NORM_DOC, _batch_norm_dtypes, _batch_norm_shapes, _channel_shapes, batch_norm
 from .registry import operator
 
 
@@ -37,7 +37,7 @@ def batch_norm_with_relu(
 
 batch_norm_with_relu.infer_arguments(_channel_shapes)
 batch_norm_with_relu.infer_dtype(_batch_norm_dtypes)
-batch_norm_with_relu.infer_shape(_same_as_data)
+batch_norm_with_relu.infer_shape(_batch_norm_shapes)
 batch_norm_with_relu.function.__doc__ = (batch_norm_with_relu.function.__doc__ or "").replace(
     "    {doc}\n", _BATCH_NORM_DOC
 )

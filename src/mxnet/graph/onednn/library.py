@@ -50,6 +50,11 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
     "primitive_execute": (_HANDLE, _HANDLE, c_int, POINTER(Argument)),
     "primitive_attr_create": (_OUT,),
     "primitive_attr_destroy": (_HANDLE,),
+    "primitive_attr_set_post_ops": (_HANDLE, _HANDLE),
+    "post_ops_create": (_OUT,),
+    "post_ops_destroy": (_HANDLE,),
+    "post_ops_append_sum": (_HANDLE, c_float, c_int, c_int),
+    "post_ops_append_eltwise": (_HANDLE, c_int, c_float, c_float),
     "reorder_primitive_desc_create": (_OUT, _HANDLE, _HANDLE, _HANDLE, _HANDLE, _HANDLE),
     "convolution_forward_primitive_desc_create": (
         _OUT, _HANDLE, c_int, c_int, _HANDLE, _HANDLE, _HANDLE, _HANDLE, Dims, Dims, Dims, Dims, _HANDLE,
@@ -65,6 +70,9 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
     ),
     "batch_normalization_backward_primitive_desc_create": (
         _OUT, _HANDLE, c_int, _HANDLE, _HANDLE, _HANDLE, c_float, c_uint, _HANDLE, _HANDLE,
+    ),
+    "inner_product_forward_primitive_desc_create": (
+        _OUT, _HANDLE, c_int, _HANDLE, _HANDLE, _HANDLE, _HANDLE, _HANDLE,
     ),
     "pooling_forward_primitive_desc_create": (
         _OUT, _HANDLE, c_int, c_int, _HANDLE, _HANDLE, Dims, Dims, Dims, Dims, Dims, _HANDLE,

@@ -10,6 +10,7 @@ from ctypes import c_void_p
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
 from ..templates import Layout, contiguous_layout
@@ -113,6 +114,25 @@ class _Descs:
         self._stack.callback(required().call, "memory_desc_destroy", made)
         return made
 
+    def attributes(self, tail: Tail) -> c_void_p | None:
+        """The attributes of a primitive with a tail."""
+        if tail == Tail():
+            return None
+        onednn = required()
+        found, steps = onednn.create("primitive_attr_create"), onednn.create("post_ops_create")
+        self._stack.callback(onednn.call, "primitive_attr_destroy", found)
+        self._stack.callback(onednn.call, "post_ops_destroy", steps)
+        if tail.adds:
+            onednn.call("post_ops_append_sum", steps, 1.0, 0, 0)
+        if tail.activation != "none":
+            algorithm, alpha, beta = _ELEMENT_WISE[tail.activation]
+            onednn.call(
+                "post_ops_append_eltwise", steps, algorithm, tail.alpha if alpha is None else alpha,
+                tail.beta if beta is None else beta,
+            )  # fmt: skip
+        onednn.call("primitive_attr_set_post_ops", found, steps)
+        return found
+
     def make(self, name: str, *arguments: Any) -> c_void_p:
         """The descriptor of a primitive.
 
@@ -149,6 +169,116 @@ def reorder(source: Memory, target: Memory, layout: Layout | None = None) -> Pri
         onednn.call("primitive_desc_destroy", desc)
 
 
+class Accumulating(Primitive):
+    """A primitive that adds its result to what lies in the place of it: its last argument."""
+
+    def __call__(self, *tensors: Tensor) -> Any:
+        return self._run(tensors[:-1], [tensors[-1].clone()])
+
+    def over_argument(self, *tensors: Tensor) -> Any:
+        """The same, in the place of the last argument."""
+        return self._run(tensors[:-1], [tensors[-1]])
+
+
+class Tail(NamedTuple):
+    """What a layer does to its results: the sum with another array, and an activation.
+
+    activation  of `ops.fused.FusedActivation`; alpha, beta: its numbers
+    """
+
+    adds: bool = False
+    activation: str = "none"
+    alpha: float = 0.0
+    beta: float = 0.0
+
+
+#: activation -> (algorithm, alpha, beta); None: that of the tail
+_ELEMENT_WISE: dict[str, tuple[int, float | None, float | None]] = {
+    "relu": (0x20, 0.0, 0.0), "leaky": (0x20, None, 0.0), "tanh": (0x21, 0.0, 0.0), "sigmoid": (0x29, 0.0, 0.0),
+    "swish": (0x2C, 1.0, 0.0), "clip": (0x2E, None, None), "gelu": (0x31, 0.0, 0.0),
+    "hard_sigmoid": (0x28, 1 / 6, 0.5), "hard_swish": (0x34, 1 / 6, 0.5),
+}  # fmt: skip
+
+
+class LayerForward(NamedTuple):
+    """A layer for inference.
+
+    source, result  the memory of data, and of what comes out
+    arrange_weight  weight as users have it -> weight for the layer
+    forward         (data, weight[, bias][, what is added]) -> result
+    """
+
+    source: Memory
+    result: Memory
+    arrange_weight: Primitive
+    forward: Primitive
+
+
+@lru_cache(maxsize=1024)
+def convolution_forward(
+    data: tuple[int, ...], weight: Layout, result: tuple[int, ...], stride: tuple[int, ...], dilate: tuple[int, ...],
+    pad: tuple[int, ...], groups: int, bias: bool, tail: Tail,
+) -> LayerForward:  # fmt: skip
+    """The convolution of data of these sizes with what follows it, in layouts that oneDNN chooses, for inference.
+
+    They are asked for as for training: blocks, which were measured to be faster than the channels last of inference.
+
+    Raises: Unsupported if oneDNN has no fast one.
+    """
+    onednn = required()
+    grouped, geometry, operations = _geometry(data, weight, result, stride, dilate, pad, groups)
+    given = plain(contiguous_layout(grouped, weight.dtype))
+    offsets = [plain(contiguous_layout(result[1:2], weight.dtype))] if bias else []
+    with _Descs() as descs:
+        desc = descs.make(
+            "convolution_forward", onednn.engine, _TRAINING, _DIRECT, descs.any(data), descs.any(grouped),
+            offsets[0].handle if bias else None, descs.any(result), *geometry, descs.attributes(tail),
+        )  # fmt: skip
+        source, out, kernel = _told(desc, _SRC_MD), _told(desc, _DST_MD), _told(desc, _WEIGHTS_MD)
+        takes = [(_SRC, source), (_WEIGHTS, kernel), *((_BIAS, held) for held in offsets)]
+        over = len(takes) if tail.adds else None
+        kind = Accumulating if tail.adds else Primitive
+        forward = kind("convolution", desc, takes, [(_DST, out)], operations, over=over)
+        return LayerForward(source, out, reorder(given, kernel), forward)
+
+
+@lru_cache(maxsize=1024)
+def affine_forward(data: tuple[int, int], num_hidden: int, bias: bool, tail: Tail) -> LayerForward:
+    """``data @ weight.T + bias`` with what follows it, for inference; data: (batch, units), contiguous.
+
+    Raises: Unsupported if oneDNN has no fast one.
+    """
+    onednn = required()
+    batch, units = data
+    given, source, out, offset = (
+        plain(contiguous_layout(sizes, torch.float32))
+        for sizes in ((num_hidden, units), data, (batch, num_hidden), (num_hidden,))
+    )
+    with _Descs() as descs:
+        desc = descs.make(
+            "inner_product_forward", onednn.engine, _INFERENCE, source.handle, descs.any((num_hidden, units)),
+            offset.handle if bias else None, out.handle, descs.attributes(tail),
+        )  # fmt: skip
+        kernel = _told(desc, _WEIGHTS_MD)
+        takes = [(_SRC, source), (_WEIGHTS, kernel), *([(_BIAS, offset)] if bias else [])]
+        forward = Primitive("affine", desc, takes, [(_DST, out)], 2.0 * batch * units * num_hidden)
+        return LayerForward(source, out, reorder(given, kernel), forward)
+
+
+def _geometry(
+    data: tuple[int, ...], weight: Layout, result: tuple[int, ...], stride: tuple[int, ...], dilate: tuple[int, ...],
+    pad: tuple[int, ...], groups: int,
+) -> tuple[tuple[int, ...], tuple[Any, ...], float]:  # fmt: skip
+    """The sizes of the weight by groups, the geometry for oneDNN, and the additions and multiplications."""
+    grouped = weight.shape if groups == 1 else (groups, weight.shape[0] // groups, *weight.shape[1:])
+    right = (
+        (r - 1) * s + d * (k - 1) + 1 - size - p
+        for r, s, d, k, size, p in zip(result[2:], stride, dilate, weight.shape[2:], data[2:], pad, strict=True)
+    )  # what no window reaches is cut off
+    geometry = (Dims(*stride), Dims(*(d - 1 for d in dilate)), Dims(*pad), Dims(*right))
+    return grouped, geometry, 2.0 * math.prod(result) * math.prod(weight.shape[1:])
+
+
 class Convolution(NamedTuple):
     """A convolution and its gradients.
 
@@ -181,13 +311,7 @@ def convolution(
     Raises: Unsupported if oneDNN has no fast one.
     """
     onednn = required()
-    grouped = weight.shape if groups == 1 else (groups, weight.shape[0] // groups, *weight.shape[1:])
-    right = (
-        (r - 1) * s + d * (k - 1) + 1 - size - p
-        for r, s, d, k, size, p in zip(result[2:], stride, dilate, weight.shape[2:], data[2:], pad, strict=True)
-    )  # what no window reaches is cut off
-    geometry = (Dims(*stride), Dims(*(d - 1 for d in dilate)), Dims(*pad), Dims(*right))
-    operations = 2.0 * math.prod(result) * math.prod(weight.shape[1:])
+    grouped, geometry, operations = _geometry(data, weight, result, stride, dilate, pad, groups)
     users = contiguous_layout(weight.shape, weight.dtype)
     given = plain(contiguous_layout(grouped, weight.dtype))
     offsets = [plain(contiguous_layout(result[1:2], weight.dtype))] if bias else []
@@ -238,6 +362,24 @@ class Normalization(NamedTuple):
 
 
 @lru_cache(maxsize=1024)
+def normalization_forward(data: Memory, eps: float, scaled: bool, relu: bool) -> Primitive:
+    """Batch normalisation by given moments, with relu if asked for: (data, mean, variance[, scale], shift) -> result.
+
+    Raises: Unsupported if oneDNN has no fast one.
+    """
+    onednn = required()
+    flags = _SHIFT | _SCALE * scaled | _RELU * relu | _GLOBAL_STATS
+    channels = plain(contiguous_layout((data.dims[1],), data.layout.dtype))
+    with _Descs() as descs:
+        desc = descs.make(
+            "batch_normalization_forward", onednn.engine, _INFERENCE, data.handle, data.handle, eps, flags, None
+        )
+        scale = [(_SCALE_ARG, channels)] if scaled else []
+        takes = [(_SRC, data), (_MEAN, channels), (_VARIANCE, channels), *scale, (_SHIFT_ARG, channels)]
+        return Primitive("batch_norm" + "_relu" * relu, desc, takes, [(_DST, data)], passes=1.0, over=0)
+
+
+@lru_cache(maxsize=1024)
 def normalization(data: Memory, eps: float, scaled: bool, relu: bool, given_moments: bool) -> Normalization:
     """Batch normalisation of data in a layout; given_moments: by a mean and a variance that are given.
 
@@ -272,6 +414,34 @@ def normalization(data: Memory, eps: float, scaled: bool, relu: bool, given_mome
         )  # fmt: skip
 
 
+_POOLING = {"max": _MAX, "avg": _AVG_INCLUDING_PADS, "avg_inside": _AVG_EXCLUDING_PADS}
+
+
+def _windows(
+    data: Memory, result: tuple[int, ...], kernel: tuple[int, ...], stride: tuple[int, ...], pad: tuple[int, ...]
+) -> tuple[Any, ...]:
+    right = (
+        (r - 1) * s + k - size - p
+        for r, s, k, size, p in zip(result[2:], stride, kernel, data.dims[2:], pad, strict=True)
+    )
+    return Dims(*stride), Dims(*kernel), Dims(), Dims(*pad), Dims(*right)
+
+
+@lru_cache(maxsize=1024)
+def pooling_forward(
+    data: Memory, result: tuple[int, ...], kernel: tuple[int, ...], stride: tuple[int, ...], pad: tuple[int, ...],
+    kind: str,
+) -> Primitive:  # fmt: skip
+    """Pooling for inference, as `pooling`: (data,) -> result."""
+    onednn = required()
+    with _Descs() as descs:
+        desc = descs.make(
+            "pooling_forward", onednn.engine, _INFERENCE, _POOLING[kind], data.handle, descs.any(result),
+            *_windows(data, result, kernel, stride, pad), None,
+        )  # fmt: skip
+        return Primitive(f"{kind}_pool", desc, [(_SRC, data)], [(_DST, _told(desc, _DST_MD))], passes=1.2)
+
+
 class Pooling(NamedTuple):
     """Pooling and its gradient.
 
@@ -295,12 +465,7 @@ def pooling(
     Raises: Unsupported if oneDNN has no fast one.
     """
     onednn = required()
-    algorithm = {"max": _MAX, "avg": _AVG_INCLUDING_PADS, "avg_inside": _AVG_EXCLUDING_PADS}[kind]
-    right = (
-        (r - 1) * s + k - size - p
-        for r, s, k, size, p in zip(result[2:], stride, kernel, data.dims[2:], pad, strict=True)
-    )
-    geometry = (Dims(*stride), Dims(*kernel), Dims(), Dims(*pad), Dims(*right))
+    algorithm, geometry = _POOLING[kind], _windows(data, result, kernel, stride, pad)
     with _Descs() as descs:
         forward = descs.make(
             "pooling_forward", onednn.engine, _TRAINING, algorithm, data.handle, descs.any(result), *geometry, None
