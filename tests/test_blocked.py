@@ -13,6 +13,7 @@ import mxnet as mx
 from mxnet import autograd, gluon, nd
 from mxnet.graph import onednn
 from mxnet.graph.backends import fused
+from mxnet.graph.blocked_inference import plan_in_blocks
 from mxnet.graph.graph import Graph, Value
 from mxnet.graph.infer import infer_dtypes, infer_shapes
 from mxnet.graph.optimized import OptimizedGraph
@@ -319,6 +320,24 @@ def test_inference_in_blocks_reorders_weights_once_and_again_when_they_change():
     tensors[variables.index("v")].mul_(2)
     doubled = optimized.run(tensors, torch.device("cpu"))
     assert torch.allclose(doubled[0], 2 * outputs[0], rtol=1e-5, atol=1e-6)
+
+
+@needs_onednn
+@pytest.mark.parametrize("name", ["sum and relu", "sum with an input", "dense layers", "concatenation"])
+def test_plans_of_inference_in_blocks_are_exact(name):
+    text, shape = INFERENCE[name]
+    optimized, tensors, _ = inferred(text, shape, fused)
+    (prepared,) = optimized._prepared.values()
+    held = prepared.prologue.computed[0].results
+    shapes = {variable: tuple(t.shape) for variable, t in zip(optimized.variables, tensors, strict=True)}
+    forward = plan_in_blocks(
+        optimized.graph, shapes, dict.fromkeys(shapes, "float32"), set(shapes) - {"x", "y"}
+    )
+    assert forward.held_bytes == sum(tensor.nbytes for tensor in held)
+    with StorageCounter(given=tensors, held=held) as counter:
+        outputs = optimized.run(tensors, torch.device("cpu"))
+    assert counter.peak == forward.planned.chosen.peak
+    del outputs
 
 
 class Net(gluon.HybridBlock):

@@ -20,9 +20,9 @@ from .graph.creation import resolve_creation
 from .graph.graph import Graph, Value
 from .graph.infer import infer_dtypes, infer_shapes
 from .graph.lowering import Unplannable
-from .graph.optimized import ForwardPlan, OptimizedGraph, Prepared, plan_inference
+from .graph.optimized import OptimizedGraph, Prepared, plan_inference
 from .graph.parameters import list_labels, list_likely_parameters
-from .graph.planned import Planned
+from .graph.planned import ForwardPlan, Planned
 from .graph.program import Program
 from .graph.storage import CODES, infer_gradient_stypes, infer_stypes
 from .graph.watched import Watched

@@ -18,8 +18,8 @@ from .graph.creation import has_unknown_sizes, resolve_creation
 from .graph.graph import Graph
 from .graph.infer import infer_dtypes, infer_shapes
 from .graph.lowering import Unplannable
-from .graph.optimized import ForwardPlan, plan_inference
-from .graph.planned import MOST_PLANS, Planned
+from .graph.optimized import plan_inference
+from .graph.planned import MOST_PLANS, ForwardPlan, Planned
 from .graph.program import Program
 from .graph.replay import Replay, Replays, can_record
 from .graph.unused_heads import NotSeparable

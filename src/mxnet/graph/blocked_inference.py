@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 import torch
 
+from ..ops.dtypes import torch_dtype
 from ..ops.registry import get_operator
 from . import onednn
 from .blocked import (
@@ -45,7 +46,7 @@ from .passes.inference import fill_in_sizes, simplify
 from .passes.merge_equal import merge_equal
 from .passes.split_prologue import prologue_names, split_prologue
 from .passes.uses import depend_on
-from .planned import Planned
+from .planned import ForwardPlan, Planned
 from .program import Program, Step
 from .templates import Call, Place, contiguous_layout
 
@@ -78,8 +79,8 @@ def fuse_for_blocks(graph: Graph, parameters: Collection[str]) -> tuple[Graph, G
 
 def plan_in_blocks(
     graph: Graph, shapes: Mapping[str, tuple[int, ...]], dtypes: Mapping[str, str], parameters: Collection[str]
-) -> tuple[Graph, Program, Planned, dict[str, Primitive]] | None:
-    """The plan of a forward pass in blocks: (prologue, program for every run, its plan, what reorders its results).
+) -> ForwardPlan | None:
+    """The plan of a forward pass in blocks.
 
     None if oneDNN isn't there, or has nothing to do in this graph, or shapes depend on values.
     """
@@ -105,7 +106,12 @@ def plan_in_blocks(
     lowered, arranged = take_out_reorders(lowered, names)
     if not arranged:
         return None
-    return prologue, program, Planned(lowered, Ways(lowered).without_budget), arranged
+    held = sum(
+        arranged[name].results[0].nbytes if name in arranged
+        else math.prod(all_shapes[name]) * torch_dtype(all_dtypes[name]).itemsize
+        for name in names
+    )  # fmt: skip
+    return ForwardPlan(prologue, program, Planned(lowered, Ways(lowered).without_budget), held, arranged)
 
 
 def take_out_reorders(lowered: LoweredProgram, names: Collection[str]) -> tuple[LoweredProgram, dict[str, Primitive]]:

@@ -7,8 +7,9 @@ import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from operator import is_
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,7 +25,7 @@ from .hold import hold_freed_memory
 from .infer import infer_dtypes, infer_shapes, is_known
 from .lowering import Unplannable
 from .passes import optimize_inference, prologue_names
-from .planned import MOST_PLANS, Planned
+from .planned import MOST_PLANS, ForwardPlan, Planned
 from .program import Program
 from .replay import Replays
 
@@ -36,26 +37,6 @@ Dtypes = Mapping[str, str]
 #: plans a program: for shapes and dtypes of its variables, and the bytes that a prologue holds beside it; raises
 #: MXNetError if that is too much
 PlanProgram = Callable[[Program, Shapes, Dtypes, int], Planned]
-
-
-class ForwardPlan(NamedTuple):
-    """A forward pass in inference after the exact passes.
-
-    prologue     what depends on parameters alone
-    program      what is left for every run; further variables stand for the outputs of the prologue
-    planned      the plan of the program
-    held_bytes   what the results of the prologue hold
-    """
-
-    prologue: Graph
-    program: Program
-    planned: Planned
-    held_bytes: int
-
-    @property
-    def peak(self) -> int:
-        """Bytes of results at most, with those of the prologue."""
-        return self.held_bytes + self.planned.chosen.peak
 
 
 #: plans a forward pass for shapes and dtypes of all variables, on a device
@@ -191,23 +172,20 @@ class OptimizedGraph:
     def _prepared_anew(self, tensors: Sequence[Tensor], device: torch.device) -> Prepared:
         shapes = {name: tuple(tensor.shape) for name, tensor in zip(self.variables, tensors, strict=True)}
         dtypes = {name: DTYPE_NAMES[tensor.dtype] for name, tensor in zip(self.variables, tensors, strict=True)}
-        planned: Planned | None = None
-        arranged: dict[str, Callable[[Tensor], Tensor]] = {}
+        forward: ForwardPlan | None = None
         if self._transform is fused and device.type == "cpu":
-            blocked = plan_in_blocks(self.graph, shapes, dtypes, self._parameters)
-            if blocked is not None:
-                graph, program, planned, primitives = blocked
-                arranged.update(primitives)
+            forward = plan_in_blocks(self.graph, shapes, dtypes, self._parameters)
         if self._planner is not None:
-            try:
-                graph, program, planned, _ = self._planner(shapes, dtypes, device)
-            except Unplannable:
-                planned = None
-        if planned is None:
+            with suppress(Unplannable):
+                forward = self._planner(shapes, dtypes, device)
+        if forward is not None:
+            graph, program, arranged = forward.prologue, forward.program, forward.arranged
+        else:
             if self._transform is not optimize_inference:
                 hold_freed_memory()
             graph, main = self._transform(self.graph, shapes, dtypes, self._parameters)
-            program = Program(main, self._as_created)
+            program, arranged = Program(main, self._as_created), {}
+        planned = None if forward is None else forward.planned
         key = device, str(graph), *prologue_names(graph), *arranged.items()
         prologue = self._prologues.get(key)
         if prologue is None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from types import MappingProxyType
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 import torch
+from torch import Tensor
 
 from . import onednn
 from .blocked import BlockedTraining
@@ -16,7 +19,7 @@ from .channels_last import ChannelsLast
 from .choose import Candidate, Ways
 from .compiled import CompiledProgram
 from .equal_results import merge_equal_results
-from .graph import Node
+from .graph import Graph, Node
 from .hold import hold_freed_memory
 from .lowering import LoweredProgram, Lowering, lower
 from .passes.fold_constants import fold_constants
@@ -47,6 +50,28 @@ class Planned:
         hold_freed_memory()
         with no_garbage_collection():
             return CompiledProgram(self.chosen.program)
+
+
+class ForwardPlan(NamedTuple):
+    """A forward pass in inference after passes.
+
+    prologue     what depends on parameters alone
+    program      what is left for every run; further variables stand for the outputs of the prologue
+    planned      the plan of the program
+    held_bytes   what the results of the prologue hold
+    arranged     by name, what lays out a result of the prologue as the program wants it
+    """
+
+    prologue: Graph
+    program: Program
+    planned: Planned
+    held_bytes: int
+    arranged: Mapping[str, Callable[[Tensor], Tensor]] = MappingProxyType({})
+
+    @property
+    def peak(self) -> int:
+        """Bytes of results at most, with those of the prologue."""
+        return self.held_bytes + self.planned.chosen.peak
 
 
 class OverBudget(Exception):

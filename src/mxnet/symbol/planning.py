@@ -11,6 +11,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from ..base import MXNetError
 from ..context import Context
+from ..graph.blocked_inference import plan_in_blocks
 from ..graph.creation import resolve_creation
 from ..graph.graph import Value
 from ..graph.infer import infer_dtypes, infer_shapes, is_known
@@ -63,11 +64,12 @@ def plan_symbol(
 
         def plan(program: Program, own_shapes: Any, own_dtypes: Any, held: int) -> Planned:
             return plan_within(
-                "memory_plan", asked, apart + held, program, own_shapes, own_dtypes, training=False, wanted=(),
-                fuse=hybrid and fuse,
-            )  # fmt: skip
+                "memory_plan", asked, apart + held, program, own_shapes, own_dtypes, training=False, wanted=()
+            )
 
-        forward = plan_inference(graph, found, kinds, parameters, plan, hybrid)
+        forward = plan_in_blocks(graph, found, kinds, parameters) if hybrid and fuse else None
+        if forward is None:
+            forward = plan_inference(graph, found, kinds, parameters, plan, hybrid)
         return memory_plan(forward.planned, found, kinds, inputs=inputs, prologue_bytes=forward.held_bytes)
     program = Program(resolve_creation(graph, known), hybrid)
     if hybrid:
