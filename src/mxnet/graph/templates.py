@@ -603,7 +603,9 @@ def template(
 def _trace(
     function: Callable[..., Any], layouts: Sequence[Layout], needs: Sequence[bool], device: torch.device
 ) -> Template:
-    """The template of a function; by FakeTensorMode where stand-ins can't do."""
+    """The template of a function; by FakeTensorMode on other devices than the CPU, and where stand-ins can't do."""
+    if device.type != "cpu":
+        return trace(function, layouts, needs, device, fake=True)
     try:
         return trace(function, layouts, needs, device)
     except MXNetError:
