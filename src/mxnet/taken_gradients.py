@@ -39,7 +39,7 @@ class Recorded(Protocol):
 
 
 #: runs whose backward pass is still to come
-WAITING: WeakSet[Any] = WeakSet()
+WAITING: WeakSet[Recorded] = WeakSet()
 
 
 def find_complete(heads: Sequence[Tensor]) -> None:
@@ -48,7 +48,7 @@ def find_complete(heads: Sequence[Tensor]) -> None:
     They are entered as `early`. There are none if the graph has functions of users, which may read arrays that the
     graph doesn't know of.
     """
-    runs: list[tuple[Any, Any]] = []
+    runs: list[tuple[Any, Recorded]] = []
     uses: dict[Any, int] = {}  # node -> how many gradients flow into it
     stack = [head.grad_fn for head in heads if head.grad_fn is not None]
     seen = set(stack)
