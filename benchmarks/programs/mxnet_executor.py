@@ -7,11 +7,12 @@ import mxnet as mx
 from ..networks import NETWORKS
 
 
-def steps(network, batch, recompute=True, budget=None):
+def steps(network, batch, recompute=True, budget=None, original=None):
     """run(n) of a network of benchmarks.networks.
 
     recompute  False: keep all results that backward needs
     budget     of the results: a fraction of what they take when none are computed again for a budget
+    original   bytes of which budget is the fraction instead
     """
     _, build, shapes = NETWORKS[network]
     shapes, symbol = shapes(batch), build()
@@ -20,7 +21,8 @@ def steps(network, batch, recompute=True, budget=None):
     options = {} if recompute else {"recompute": False}
     if budget is not None:
         plan = symbol.memory_plan(grad_req=grad_req, **shapes)
-        options = {"memory_budget": plan.peak_bytes - int((1 - budget) * plan.planned_bytes)}
+        most = int(budget * (plan.planned_bytes if original is None else original))
+        options = {"memory_budget": plan.peak_bytes - plan.planned_bytes + most}
     executor = symbol.simple_bind(mx.cpu(), grad_req=grad_req, **options, **shapes)
     mx.random.seed(1)
     for name, array in executor.arg_dict.items():
