@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -302,6 +303,26 @@ def test_fused_inference_in_blocks_gives_the_results_of_the_graph_but_for_roundi
         assert (actual - wanted).abs().max().item() <= 2e-5 * (wanted.abs().max().item() + 1e-6)
     again = optimized.run(tensors, torch.device("cpu"))
     assert all(torch.equal(actual, before) for actual, before in zip(again, outputs, strict=True))
+
+
+@needs_onednn
+def test_other_threads_than_the_first_run_what_it_prepared():
+    text, shape = INFERENCE["dilation"]
+    optimized, tensors, outputs = inferred(text, shape, fused)
+    step, inputs, draw = prepared(CASES["groups"][0], CASES["groups"][1], True)
+    heads = [torch.rand(layout.shape, generator=draw) for _, layout in step.compiled.head_grads]
+
+    def run(_):
+        values = step.compiled.start([inputs[name] for name in step.lowered.inputs])
+        step.compiled.forward(values, torch.Generator(), {})
+        gradients = step.compiled.backward(values, heads, torch.Generator())
+        return optimized.run(tensors, torch.device("cpu"))[0], gradients
+
+    _, expected = run(0)
+    with ThreadPoolExecutor(4) as pool:
+        for output, gradients in pool.map(run, range(12)):
+            assert torch.equal(output, outputs[0])
+            assert all(torch.equal(gradients[name], gradient) for name, gradient in expected.items())
 
 
 @needs_onednn

@@ -50,6 +50,7 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
     "primitive_execute": (_HANDLE, _HANDLE, c_int, POINTER(Argument)),
     "primitive_attr_create": (_OUT,),
     "primitive_attr_destroy": (_HANDLE,),
+    "primitive_attr_set_scratchpad_mode": (_HANDLE, c_int),
     "primitive_attr_set_post_ops": (_HANDLE, _HANDLE),
     "post_ops_create": (_OUT,),
     "post_ops_destroy": (_HANDLE,),

@@ -10,6 +10,7 @@ from ctypes import c_void_p
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,13 +20,16 @@ from .memory import Memory, any_memory, memory, plain
 
 _TRAINING, _INFERENCE, _BACKWARD = 64, 96, 128
 _DIRECT = 1
+_ALIGNMENT = 64
 _MAX, _AVG_INCLUDING_PADS, _AVG_EXCLUDING_PADS = 0x1FF, 0x2FF, 0x3FF
 _GLOBAL_STATS, _SCALE, _SHIFT, _RELU = 1, 2, 4, 8
+_GIVEN = 1  # dnnl_scratchpad_mode_user
 # arguments
 _SRC, _DST, _WEIGHTS, _BIAS, _MEAN, _VARIANCE, _SCALE_ARG, _SHIFT_ARG, _WORKSPACE = 1, 17, 33, 41, 49, 50, 51, 52, 64
+_SCRATCH = 80
 _DIFF_SRC, _DIFF_DST, _DIFF_WEIGHTS, _DIFF_BIAS, _DIFF_SCALE, _DIFF_SHIFT = 129, 145, 161, 169, 255, 256
 # descriptors that a primitive tells
-_SRC_MD, _WEIGHTS_MD, _DIFF_WEIGHTS_MD, _DST_MD, _WORKSPACE_MD = 129, 131, 132, 133, 135
+_SRC_MD, _WEIGHTS_MD, _DIFF_WEIGHTS_MD, _DST_MD, _WORKSPACE_MD, _SCRATCH_MD = 129, 131, 132, 133, 135, 136
 
 
 class Primitive:
@@ -55,6 +59,12 @@ class Primitive:
         self._memories = [held for _, held in (*takes, *gives)]  # keeps their descriptors alive
         self._numbers = tuple(number for number, _ in (*takes, *gives))
         self._handles = [held.handle for held in self._memories]
+        self._scratch_bytes = int(onednn.size_of(onednn.descriptor_of(desc, _SCRATCH_MD)))
+        if self._scratch_bytes:  # given at each call: one that oneDNN keeps would belong to the thread that made this
+            scratch = _told(desc, _SCRATCH_MD)
+            self._memories.append(scratch)
+            self._numbers += (_SCRATCH,)
+            self._handles.append(scratch.handle)
         self.results = [held for _, held in gives]
         self.layouts = [held.layout for held in self.results] if layouts is None else list(layouts)
         self.operations = operations
@@ -66,6 +76,9 @@ class Primitive:
 
     def _run(self, tensors: Sequence[Tensor], results: list[Tensor]) -> Any:
         addresses = [tensor.data_ptr() for tensor in (*tensors, *results)]
+        if self._scratch_bytes:
+            scratch = np.empty(self._scratch_bytes + _ALIGNMENT, np.uint8)  # not a tensor: a kernel's workspace
+            addresses.append(-(-scratch.ctypes.data // _ALIGNMENT) * _ALIGNMENT)
         self._onednn.execute(self._primitive, self._numbers, self._handles, addresses)
         return results[0] if len(results) == 1 else tuple(results)
 
@@ -114,13 +127,15 @@ class _Descs:
         self._stack.callback(required().call, "memory_desc_destroy", made)
         return made
 
-    def attributes(self, tail: Tail) -> c_void_p | None:
-        """The attributes of a primitive with a tail."""
-        if tail == Tail():
-            return None
+    def attributes(self, tail: Tail | None = None) -> c_void_p:
+        """The attributes of a primitive: who calls it gives it its workspace; with a tail, if there is one."""
         onednn = required()
-        found, steps = onednn.create("primitive_attr_create"), onednn.create("post_ops_create")
+        found = onednn.create("primitive_attr_create")
         self._stack.callback(onednn.call, "primitive_attr_destroy", found)
+        onednn.call("primitive_attr_set_scratchpad_mode", found, _GIVEN)
+        if tail is None or tail == Tail():
+            return found
+        steps = onednn.create("post_ops_create")
         self._stack.callback(onednn.call, "post_ops_destroy", steps)
         if tail.adds:
             onednn.call("post_ops_append_sum", steps, 1.0, 0, 0)
@@ -138,6 +153,17 @@ class _Descs:
 
         Raises: Unsupported if oneDNN has none, or only the slow one that shows how it is meant.
         """
+        made = self.create(name, *arguments)
+        implementation = required().implementation(made)
+        if implementation.startswith(("ref", "simple")):
+            raise Unsupported(f"{name}: {implementation}")
+        return made
+
+    def create(self, name: str, *arguments: Any) -> c_void_p:
+        """The descriptor of a primitive, however slow.
+
+        Raises: Unsupported if oneDNN has none.
+        """
         onednn = required()
         try:
             made = onednn.create(f"{name}_primitive_desc_create", *arguments)
@@ -146,8 +172,6 @@ class _Descs:
                 raise
             raise Unsupported(name) from error
         self._stack.callback(onednn.call, "primitive_desc_destroy", made)
-        if onednn.implementation(made).startswith(("ref", "simple")):
-            raise Unsupported(f"{name}: {onednn.implementation(made)}")
         return made
 
 
@@ -158,15 +182,11 @@ def _told(desc: c_void_p, what: int) -> Memory:
 @lru_cache(maxsize=4096)
 def reorder(source: Memory, target: Memory, layout: Layout | None = None) -> Primitive:
     """From one layout to another; layout: of the tensor it gives, where that has other axes."""
-    onednn = required()
-    desc = onednn.create(
-        "reorder_primitive_desc_create", source.handle, onednn.engine, target.handle, onednn.engine, None
-    )
-    try:
+    engine = required().engine
+    with _Descs() as descs:
+        desc = descs.create("reorder", source.handle, engine, target.handle, engine, descs.attributes())
         layouts = None if layout is None else [layout]
         return Primitive("reorder", desc, [(_SRC, source)], [(_DST, target)], passes=1.0, layouts=layouts)
-    finally:
-        onednn.call("primitive_desc_destroy", desc)
 
 
 class Accumulating(Primitive):
@@ -319,14 +339,14 @@ def convolution(
     with _Descs() as descs:
         forward = descs.make(
             "convolution_forward", onednn.engine, _TRAINING, _DIRECT, descs.any(data), descs.any(grouped), offset,
-            descs.any(result), *geometry, None,
+            descs.any(result), *geometry, descs.attributes(),
         )  # fmt: skip
         source, out, kernel = _told(forward, _SRC_MD), _told(forward, _DST_MD), _told(forward, _WEIGHTS_MD)
         arrange_back = data_gradient = None
         with suppress(Unsupported):
             back = descs.make(
                 "convolution_backward_data", onednn.engine, _DIRECT, source.handle, descs.any(grouped), out.handle,
-                *geometry, forward, None,
+                *geometry, forward, descs.attributes(),
             )  # fmt: skip
             kernel_back = _told(back, _WEIGHTS_MD)
             arrange_back = reorder(given, kernel_back)
@@ -336,7 +356,7 @@ def convolution(
             )  # fmt: skip
         back = descs.make(
             "convolution_backward_weights", onednn.engine, _DIRECT, source.handle, descs.any(grouped), offset,
-            out.handle, *geometry, forward, None,
+            out.handle, *geometry, forward, descs.attributes(),
         )  # fmt: skip
         gradient = _told(back, _DIFF_WEIGHTS_MD)
         weight_gradient = Primitive(
@@ -372,8 +392,9 @@ def normalization_forward(data: Memory, eps: float, scaled: bool, relu: bool) ->
     channels = plain(contiguous_layout((data.dims[1],), data.layout.dtype))
     with _Descs() as descs:
         desc = descs.make(
-            "batch_normalization_forward", onednn.engine, _INFERENCE, data.handle, data.handle, eps, flags, None
-        )
+            "batch_normalization_forward", onednn.engine, _INFERENCE, data.handle, data.handle, eps, flags,
+            descs.attributes(),
+        )  # fmt: skip
         scale = [(_SCALE_ARG, channels)] if scaled else []
         takes = [(_SRC, data), (_MEAN, channels), (_VARIANCE, channels), *scale, (_SHIFT_ARG, channels)]
         return Primitive("batch_norm" + "_relu" * relu, desc, takes, [(_DST, data)], passes=1.0, over=0)
@@ -390,11 +411,12 @@ def normalization(data: Memory, eps: float, scaled: bool, relu: bool, given_mome
     channels = plain(contiguous_layout((data.dims[1],), data.layout.dtype))
     with _Descs() as descs:
         forward = descs.make(
-            "batch_normalization_forward", onednn.engine, _TRAINING, data.handle, data.handle, eps, flags, None
-        )
+            "batch_normalization_forward", onednn.engine, _TRAINING, data.handle, data.handle, eps, flags,
+            descs.attributes(),
+        )  # fmt: skip
         backward = descs.make(
             "batch_normalization_backward", onednn.engine, _BACKWARD, data.handle, data.handle, data.handle, eps, flags,
-            forward, None,
+            forward, descs.attributes(),
         )  # fmt: skip
         moments = [(_MEAN, channels), (_VARIANCE, channels)]
         scale = [(_SCALE_ARG, channels)] if scaled else []
@@ -437,7 +459,7 @@ def pooling_forward(
     with _Descs() as descs:
         desc = descs.make(
             "pooling_forward", onednn.engine, _INFERENCE, _POOLING[kind], data.handle, descs.any(result),
-            *_windows(data, result, kernel, stride, pad), None,
+            *_windows(data, result, kernel, stride, pad), descs.attributes(),
         )  # fmt: skip
         return Primitive(f"{kind}_pool", desc, [(_SRC, data)], [(_DST, _told(desc, _DST_MD))], passes=1.2)
 
@@ -468,12 +490,14 @@ def pooling(
     algorithm, geometry = _POOLING[kind], _windows(data, result, kernel, stride, pad)
     with _Descs() as descs:
         forward = descs.make(
-            "pooling_forward", onednn.engine, _TRAINING, algorithm, data.handle, descs.any(result), *geometry, None
-        )
+            "pooling_forward", onednn.engine, _TRAINING, algorithm, data.handle, descs.any(result), *geometry,
+            descs.attributes(),
+        )  # fmt: skip
         out = _told(forward, _DST_MD)
         backward = descs.make(
-            "pooling_backward", onednn.engine, algorithm, data.handle, out.handle, *geometry, forward, None
-        )
+            "pooling_backward", onednn.engine, algorithm, data.handle, out.handle, *geometry, forward,
+            descs.attributes(),
+        )  # fmt: skip
         places = [(_WORKSPACE, _told(forward, _WORKSPACE_MD))] if kind == "max" else []
         return Pooling(
             out,
