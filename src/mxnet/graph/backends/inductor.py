@@ -141,8 +141,11 @@ def _compiled(forward: Callable[..., list[Tensor]], examples: Sequence[Tensor]) 
     fake_mode = FakeTensorMode(allow_non_fake_inputs=True)
     fakes = [fake_mode.from_tensor(example, static_shapes=True) for example in examples]
     with torch.no_grad(), config.patch(freezing=True), fake_mode:
-        trace = make_fx(forward, decomposition_table=select_decomp_table(), tracing_mode="real")
-        module = trace(*fakes)
+        table = select_decomp_table()
+        operations = make_fx(forward, decomposition_table=table, tracing_mode="real")(*fakes)
+        # the compiler has no code of its own for operations that change a tensor in place
+        functional: Any = torch.func.functionalize(operations, remove="mutations_and_views")
+        module = make_fx(functional, decomposition_table=table, tracing_mode="real")(*fakes)
     _read_once(module)
     with torch.no_grad(), config.patch(freezing=True), V.set_fake_mode(fake_mode):
         module, _ = freeze(module, module, fakes)
