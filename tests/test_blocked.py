@@ -194,6 +194,13 @@ def test_a_step_in_blocks_gives_the_results_of_the_ordinary_one_but_for_rounding
 
 
 @needs_onednn
+def test_the_gradient_of_a_normalisation_takes_the_place_of_that_of_its_result():
+    text = C.format(32) + N.format("c") + "d = Convolution(n, v; kernel=(1, 1), num_filter=16, no_bias=True)\nreturn d"
+    planned, _, _ = prepared(text, (2, 16, 8, 8), True)
+    assert "onednn.batch_norm_backward_" in [i.name for i in planned.chosen.program.instructions]
+
+
+@needs_onednn
 def test_layers_keep_blocks_from_one_to_the_next():
     text = C.format(32) + N.format("c") + (
         "r = relu(n)\np = Pooling(r; kernel=(2, 2), stride=(2, 2))\n"
@@ -332,6 +339,7 @@ def test_inference_in_blocks_reorders_weights_once_and_again_when_they_change():
     (prepared,) = optimized._prepared.values()
     names = [instruction.name for instruction in prepared.planned.chosen.program.instructions]
     assert names.count("onednn.reorder") == 2  # of x and of the result
+    assert "onednn.convolution_" in names  # the sum takes the place of what is added
     kept = prepared.prologue.computed[0].results
     optimized.run(tensors, torch.device("cpu"))
     assert prepared.prologue.computed[0].results is kept

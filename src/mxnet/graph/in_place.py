@@ -110,6 +110,8 @@ def _works_by_element(function: Any) -> bool:
     """Whether an operation computes each element from the elements at the same place, with some arguments at least."""
     if function is aten.native_batch_norm.default:
         return True
+    if isinstance(function, Primitive):
+        return function.over is not None
     return isinstance(function, torch._ops.OpOverload) and torch.Tag.pointwise in function.tags
 
 
