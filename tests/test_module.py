@@ -624,7 +624,7 @@ def test_the_older_executor_manager_trains_on_two_devices():
     np.testing.assert_array_equal(copies["fc1_weight"].asnumpy(), one.get_params()[0]["fc1_weight"].asnumpy())
 
 
-def _trained_residual(epochs=2, **options):
+def _trained_residual(epochs=2, optimizer="adam", **options):
     x = mx.sym.FullyConnected(mx.sym.Variable("data"), num_hidden=16, name="in")
     x = mx.sym.Activation(mx.sym.BatchNorm(x, name="bn"), act_type="relu")
     y = mx.sym.FullyConnected(x, num_hidden=16, name="mid")
@@ -635,10 +635,18 @@ def _trained_residual(epochs=2, **options):
     mx.random.seed(2)
     module = mx.mod.Module(out, **options)
     module.fit(
-        batches, num_epoch=epochs, initializer=mx.init.Xavier(), optimizer="adam",
+        batches, num_epoch=epochs, initializer=mx.init.Xavier(), optimizer=optimizer,
         optimizer_params={"learning_rate": 0.01, "clip_gradient": 1.0},
     )  # fmt: skip
     return module
+
+
+@pytest.mark.parametrize("optimizer", ["nadam", "sgld", "rmsprop"])
+def test_updates_in_backward_train_the_same_with_optimizers_that_depend_on_the_order(optimizer):
+    usual = _trained_residual(optimizer=optimizer)
+    fused = _trained_residual(optimizer=optimizer, update_in_backward=True)
+    for name, value in usual.get_params()[0].items():
+        np.testing.assert_array_equal(value.asnumpy(), fused.get_params()[0][name].asnumpy(), err_msg=name)
 
 
 def test_updates_in_backward_train_the_same_and_leave_gradient_arrays_alone():

@@ -37,7 +37,7 @@ class BackwardUpdates:
     @property
     def takes_early(self) -> bool:
         """Whether the optimizer updates each parameter apart from the others."""
-        return bool(type(self._trainer._optimizer).__dict__.get("updates_apart", False))
+        return bool(self._trainer._optimizer.updates_in_any_order)
 
     def ready(self) -> bool:
         """Whether the updates of a backward pass that begins now give the same numbers in any order.

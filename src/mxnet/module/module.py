@@ -46,7 +46,8 @@ class Module(BaseModule):
         recompute: how much is computed again in the backward pass, see `Symbol.simple_bind`.
         update_in_backward: let `forward_backward` update each parameter as soon as its gradient is there, and `update`
             do nothing more: gradients need no memory, and their arrays are not written. It does so on one device with
-            an optimizer, where outputs are losses, no grad_req is "add", and no monitor is installed; else as usual.
+            an optimizer whose updates don't depend on their order (those of sgld, nadam, lars, lbsgd and optimizers of
+            one's own may), where outputs are losses, no grad_req is "add", and no monitor is installed; else as usual.
     Raises: ValueError if the symbol has no such arguments (only a warning for label_names); AssertionError if
         work_load_list has another length than context; MXNetError for compression_params, or a memory_budget or
         recompute that is none; `bind` says if the budget can't be met.
@@ -538,7 +539,10 @@ class Module(BaseModule):
     def forward_backward(self, data_batch: DataBatch) -> None:
         """`forward` in training mode, then `backward`; with update_in_backward the update is part of it."""
         self._is_updated = False
-        if self._update_in_backward and self.optimizer_initialized and self._kvstore is None and self._updater:
+        if (
+            self._update_in_backward and self.optimizer_initialized and self._kvstore is None and self._updater
+            and self._optimizer.updates_in_any_order
+        ):  # fmt: skip
             self._require_ready()
             self._reshape_for(data_batch)
             self._is_updated = self._group.step(data_batch, self._updater)

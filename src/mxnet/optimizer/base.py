@@ -111,6 +111,11 @@ class Optimizer:
 
     # The registry
 
+    @property
+    def updates_in_any_order(self) -> bool:
+        """Whether updates depend neither on those of other parameters nor on their order; a subclass says so anew."""
+        return bool(type(self).__dict__.get("updates_apart", False))
+
     @staticmethod
     def register(klass: Class) -> Class:
         """Register an optimizer under its class name, in lower case; a decorator."""
