@@ -29,7 +29,6 @@ from .blocked import (
 )  # fmt: skip
 from .choose import Ways
 from .graph import Graph, Node, Value
-from .infer import infer_dtypes, infer_shapes, is_known
 from .lowering import Instruction, LoweredProgram, Storage, Unplannable, lower
 from .onednn.primitives import (
     Primitive,
@@ -42,11 +41,11 @@ from .onednn.primitives import (
 from .passes.fold_batch_norm import fold_batch_norm
 from .passes.fuse_norm_relu import fuse_norm_relu
 from .passes.fuse_tails import fuse_tails
-from .passes.inference import fill_in_sizes, simplify
+from .passes.inference import fill_in_sizes, is_in_half_precision, simplify
 from .passes.merge_equal import merge_equal
 from .passes.split_prologue import prologue_names, split_prologue
 from .passes.uses import depend_on
-from .planned import ForwardPlan, Planned
+from .planned import ForwardPlan, Planned, with_prologue
 from .program import Program, Step
 from .templates import Call, Place, contiguous_layout
 
@@ -84,22 +83,15 @@ def plan_in_blocks(
 
     None if oneDNN isn't there, or has nothing to do in this graph, or shapes depend on values.
     """
-    if not onednn.is_available() or any(dtypes[node.name] == "float16" for node in graph.variables):
+    if not onednn.is_available() or is_in_half_precision(graph, dtypes):
         return None
     prologue, main = fuse_for_blocks(simplify(fill_in_sizes(graph, shapes, dtypes)), parameters)
-    kinds = infer_dtypes(prologue, {node.name: dtypes[node.name] for node in prologue.variables})
-    found = infer_shapes(prologue, {node.name: shapes[node.name] for node in prologue.variables}, kinds)  # type: ignore[arg-type]
-    all_shapes, all_dtypes = dict(shapes), dict(dtypes)
-    names = prologue_names(prologue)
-    for name, value in zip(names, prologue.outputs, strict=True):
-        shape = found[value]
-        if not is_known(shape):
-            return None
-        all_shapes[name], all_dtypes[name] = tuple(shape or ()), kinds[value] or "float32"
     program = Program(main, as_created=True)
     if not any(step.op.name in _CONVOLUTIONS for step in program.steps):
         return None
+    names = prologue_names(prologue)
     try:
+        all_shapes, all_dtypes = with_prologue(prologue, shapes, dtypes)
         lowered = lower(program, all_shapes, all_dtypes, training=False, kind=BlockedInference)
     except Unplannable:
         return None
@@ -175,7 +167,7 @@ def _affine(low: BlockedInference, step: Step, given: list[int]) -> bool:
         return False
     tail = Tail(False, attrs["activation"], attrs["alpha"], attrs["beta"])
     found = affine_forward((batch, units), attrs["num_hidden"], not attrs["no_bias"], tail)
-    rows = low.arrange(low.plainly(given[0], node), plain_memory(contiguous_layout(data, torch.float32)), node)
+    rows = low.arrange(given[0], plain_memory(contiguous_layout(data, torch.float32)), node)
     kernel = low.emit(found.arrange_weight, [given[1]], node)
     low.values[Value(node, 0)] = low.emit(found.forward, [rows, *kernel, *given[2:]], node)[0]
     return True

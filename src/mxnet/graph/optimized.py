@@ -22,10 +22,9 @@ from .blocked_inference import plan_in_blocks
 from .creation import has_unknown_sizes
 from .graph import Graph
 from .hold import hold_freed_memory
-from .infer import infer_dtypes, infer_shapes, is_known
 from .lowering import Unplannable
 from .passes import optimize_inference, prologue_names
-from .planned import MOST_PLANS, ForwardPlan, Planned
+from .planned import MOST_PLANS, ForwardPlan, Planned, with_prologue
 from .program import Program
 from .replay import Replays
 
@@ -61,15 +60,10 @@ def plan_inference(
     Raises: Unplannable if shapes depend on values; what plan raises.
     """
     prologue, main = optimize_inference(graph, shapes, dtypes, parameters)
-    kinds = infer_dtypes(prologue, {node.name: dtypes[node.name] for node in prologue.variables})
-    found = infer_shapes(prologue, {node.name: shapes[node.name] for node in prologue.variables}, kinds)  # type: ignore[arg-type]
-    all_shapes, all_dtypes, held = dict(shapes), dict(dtypes), 0
-    for name, value in zip(prologue_names(prologue), prologue.outputs, strict=True):
-        shape, dtype = found[value], kinds[value] or "float32"
-        if not is_known(shape):
-            raise Unplannable(f"the graph can't be planned: the shape of {name} depends on values.")
-        all_shapes[name], all_dtypes[name] = tuple(shape or ()), dtype
-        held += math.prod(shape or ()) * torch_dtype(dtype).itemsize
+    all_shapes, all_dtypes = with_prologue(prologue, shapes, dtypes)
+    held = sum(
+        math.prod(all_shapes[name]) * torch_dtype(all_dtypes[name]).itemsize for name in prologue_names(prologue)
+    )
     program = Program(main, as_created)
     own_shapes = {name: all_shapes[name] for name in program.variables}
     own_dtypes = {name: all_dtypes[name] for name in program.variables}

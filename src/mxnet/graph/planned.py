@@ -21,10 +21,12 @@ from .compiled import CompiledProgram
 from .equal_results import merge_equal_results
 from .graph import Graph, Node
 from .hold import hold_freed_memory
-from .lowering import LoweredProgram, Lowering, lower
+from .infer import infer_dtypes, infer_shapes, is_known
+from .lowering import LoweredProgram, Lowering, Unplannable, lower
 from .passes.fold_constants import fold_constants
 from .passes.fuse_norm_relu import fuse_norm_relu
 from .passes.pool_before_relu import pool_before_relu
+from .passes.split_prologue import prologue_names
 from .program import Program
 from .shared_reads import compute_into_targets, read_from_concatenations, read_originals
 
@@ -72,6 +74,24 @@ class ForwardPlan(NamedTuple):
     def peak(self) -> int:
         """Bytes of results at most, with those of the prologue."""
         return self.held_bytes + self.planned.chosen.peak
+
+
+def with_prologue(
+    prologue: Graph, shapes: Mapping[str, tuple[int, ...]], dtypes: Mapping[str, str]
+) -> tuple[dict[str, tuple[int, ...]], dict[str, str]]:
+    """Shapes and dtypes of variables, and of the results of a prologue by the names that they have in the main graph.
+
+    Raises: Unplannable if a shape depends on values.
+    """
+    kinds = infer_dtypes(prologue, {node.name: dtypes[node.name] for node in prologue.variables})
+    found = infer_shapes(prologue, {node.name: shapes[node.name] for node in prologue.variables}, kinds)  # type: ignore[arg-type]
+    all_shapes, all_dtypes = dict(shapes), dict(dtypes)
+    for name, value in zip(prologue_names(prologue), prologue.outputs, strict=True):
+        shape = found[value]
+        if not is_known(shape):
+            raise Unplannable(f"the graph can't be planned: the shape of {name} depends on values.")
+        all_shapes[name], all_dtypes[name] = tuple(shape or ()), kinds[value] or "float32"
+    return all_shapes, all_dtypes
 
 
 class OverBudget(Exception):

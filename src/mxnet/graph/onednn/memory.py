@@ -8,7 +8,6 @@ from ctypes import POINTER, byref, c_int, c_int64, c_void_p, cast
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from ..templates import Layout
 from .library import Dims, Unsupported, required
@@ -48,11 +47,6 @@ class Memory:
     def is_blocked(self) -> bool:
         """Whether torch can't see the array in it as such."""
         return bool(self.blocks) or self.is_padded
-
-    def empty(self) -> Tensor:
-        """A tensor for it."""
-        layout = self.layout
-        return torch.empty_strided(layout.shape, layout.stride, dtype=layout.dtype)
 
     def __repr__(self) -> str:
         return f"Memory({self.dims}, blocks={self.blocks}, {self.layout})"

@@ -51,7 +51,6 @@ class Primitive:
     ):  # fmt: skip
         onednn = required()
         self.name = name
-        self.implementation = onednn.implementation(desc)
         self._primitive = onednn.create("primitive_create", desc)
         self._finalizer = weakref.finalize(self, onednn.call, "primitive_destroy", self._primitive)
         self._finalizer.atexit = False
@@ -381,6 +380,13 @@ class Normalization(NamedTuple):
     backward: Primitive
 
 
+def _norm(data: Memory, scaled: bool, relu: bool, given_moments: bool) -> tuple[int, Memory, list[tuple[int, Memory]]]:
+    """Of a batch normalisation: its flags, the memory of a vector of channels, and its factors as an argument."""
+    flags = _SHIFT | _SCALE * scaled | _RELU * relu | _GLOBAL_STATS * given_moments
+    channels = plain(contiguous_layout((data.dims[1],), data.layout.dtype))
+    return flags, channels, [(_SCALE_ARG, channels)] if scaled else []
+
+
 @lru_cache(maxsize=1024)
 def normalization_forward(data: Memory, eps: float, scaled: bool, relu: bool) -> Primitive:
     """Batch normalisation by given moments, with relu if asked for: (data, mean, variance[, scale], shift) -> result.
@@ -388,14 +394,12 @@ def normalization_forward(data: Memory, eps: float, scaled: bool, relu: bool) ->
     Raises: Unsupported if oneDNN has no fast one.
     """
     onednn = required()
-    flags = _SHIFT | _SCALE * scaled | _RELU * relu | _GLOBAL_STATS
-    channels = plain(contiguous_layout((data.dims[1],), data.layout.dtype))
+    flags, channels, scale = _norm(data, scaled, relu, True)
     with _Descs() as descs:
         desc = descs.make(
             "batch_normalization_forward", onednn.engine, _INFERENCE, data.handle, data.handle, eps, flags,
             descs.attributes(),
         )  # fmt: skip
-        scale = [(_SCALE_ARG, channels)] if scaled else []
         takes = [(_SRC, data), (_MEAN, channels), (_VARIANCE, channels), *scale, (_SHIFT_ARG, channels)]
         return Primitive("batch_norm" + "_relu" * relu, desc, takes, [(_DST, data)], passes=1.0, over=0)
 
@@ -407,8 +411,7 @@ def normalization(data: Memory, eps: float, scaled: bool, relu: bool, given_mome
     Raises: Unsupported if oneDNN has no fast one.
     """
     onednn = required()
-    flags = _SHIFT | _SCALE * scaled | _RELU * relu | _GLOBAL_STATS * given_moments
-    channels = plain(contiguous_layout((data.dims[1],), data.layout.dtype))
+    flags, channels, scale = _norm(data, scaled, relu, given_moments)
     with _Descs() as descs:
         forward = descs.make(
             "batch_normalization_forward", onednn.engine, _TRAINING, data.handle, data.handle, eps, flags,
@@ -419,7 +422,6 @@ def normalization(data: Memory, eps: float, scaled: bool, relu: bool, given_mome
             forward, descs.attributes(),
         )  # fmt: skip
         moments = [(_MEAN, channels), (_VARIANCE, channels)]
-        scale = [(_SCALE_ARG, channels)] if scaled else []
         mask = [(_WORKSPACE, _told(forward, _WORKSPACE_MD))] if relu else []
         takes, gives = ([*moments], []) if given_moments else ([], [*moments])
         return Normalization(

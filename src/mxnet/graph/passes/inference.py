@@ -21,6 +21,11 @@ from .work_in_place import work_in_place
 _HALF = {"float16", "bfloat16"}
 
 
+def is_in_half_precision(graph: Graph, dtypes: Mapping[str, str]) -> bool:
+    """Whether a variable is in half precision: BatchNorm stays as it is then."""
+    return any(dtypes.get(node.name) in _HALF for node in graph.variables)
+
+
 def simplify(graph: Graph) -> Graph:
     """The exact passes that need to know nothing but the graph."""
     return fold_constants(merge_equal(remove_dead(graph)))
@@ -34,7 +39,7 @@ def fuse_layers(graph: Graph, dtypes: Mapping[str, str], parameters: Collection[
         dtypes: of the variables, as far as known, by name. With variables in half precision BatchNorm stays as it is.
         parameters: names of the variables that stay the same from run to run; None: all of them.
     """
-    if not any(dtypes.get(node.name) in _HALF for node in graph.variables):
+    if not is_in_half_precision(graph, dtypes):
         graph = affine_batch_norm(fold_batch_norm(graph, parameters), parameters)
     return choose_layout(fuse_tails(graph))
 
